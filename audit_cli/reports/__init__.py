@@ -1,0 +1,1 @@
+"""Audit reports as text, one module per format; each derives from the same report and queries nothing."""

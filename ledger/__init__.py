@@ -1,0 +1,1 @@
+"""The write side: what happened to API keys, decided, encoded and stored for ever."""

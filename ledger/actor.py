@@ -1,0 +1,37 @@
+"""Who is behind a command, and the marks that every event of one command shares."""
+
+import msgspec
+
+from ledger.errors import NotAllowed
+from ledger.events import Authentication, Role
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """A member (or, later, a key) at work: its id, its role, how it was established and the name to speak of it."""
+
+    id: bytes
+    authentication: Authentication
+    role: Role
+    name: str
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """What every event of one command shares: organization, actor and the moment of recording."""
+
+    organization_id: bytes
+    actor: Actor
+    recorded_at: int
+
+    def header(self, occurred_at: int | None = None) -> tuple[int, int, bytes, bytes, Authentication]:
+        """The fields that an event begins with, in their order; a decision occurs as it is recorded."""
+        if occurred_at is None:
+            occurred_at = self.recorded_at
+        return (occurred_at, self.recorded_at, self.organization_id, self.actor.id, self.actor.authentication)
+
+
+def require_admin(actor: Actor, doing: str) -> None:
+    """Refuse anyone but an admin; `doing` completes the sentence, as in `create keys`."""
+    if actor.role is not Role.ADMIN:
+        raise NotAllowed(
+            f"{actor.name} has the role {actor.role} and may only read; ask an admin of the organization to {doing}"
+        )

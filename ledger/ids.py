@@ -1,0 +1,58 @@
+"""Identifiers: 16 bytes inside, the usual hyphenated text at the doors.
+
+Ids of one-event streams (uses, observations) are UUIDv8 (RFC 9562): 48 bits of the moment in milliseconds, the
+rest SHA-256 of what identifies the event. The hash keeps anyone from squatting another's id; the leading time
+keeps the store's unique index appending at its right edge.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from ledger.errors import InvalidInput
+
+ID_BYTES = 16
+
+RandomBytes: TypeAlias = Callable[[int], bytes]
+
+_encode_parts = msgspec.msgpack.Encoder().encode
+
+
+def digest(*parts: object) -> bytes:
+    """SHA-256 over the parts; msgpack frames them, so no two lists of parts run together."""
+    return sha256(_encode_parts(parts)).digest()
+
+
+def random_id(random_bytes: RandomBytes) -> bytes:
+    """A UUIDv4: for keys, members and organizations, whose short prefixes people type."""
+    raw = random_bytes(ID_BYTES)
+    return raw[:6] + bytes((0x40 | raw[6] & 0x0F, raw[7], 0x80 | raw[8] & 0x3F)) + raw[9:]
+
+
+def timed_id(moment: int, hashed: bytes) -> bytes:
+    """A UUIDv8 that starts with the moment (microseconds since 1970) and goes on with ten bytes of a hash."""
+    marked = bytes((0x80 | hashed[0] & 0x0F, hashed[1], 0x80 | hashed[2] & 0x3F))
+    return (moment // 1000).to_bytes(6, "big") + marked + hashed[3:10]
+
+
+def hashed_id(*parts: object) -> bytes:
+    """A UUIDv8 made of a hash alone: the same parts give the same id on every machine."""
+    raw = digest(*parts)
+    return raw[:6] + bytes((0x80 | raw[6] & 0x0F, raw[7], 0x80 | raw[8] & 0x3F)) + raw[9:ID_BYTES]
+
+
+def format_id(raw: bytes) -> str:
+    """The hyphenated form."""
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def parse_id(text: str) -> bytes:
+    """Read the hyphenated form (or 32 hexadecimal digits)."""
+    try:
+        return UUID(text).bytes
+    except ValueError:
+        raise InvalidInput(f"{text!r} is not an id") from None

@@ -1,0 +1,1 @@
+"""Readers of other systems' records, one module per source; each yields what the ledger's intake takes."""

@@ -1,0 +1,106 @@
+"""The secret of an API key: made, checked offline, masked, fingerprinted; never stored.
+
+`kl_<43 base62 characters of 256 random bits>_<6 base62 characters of CRC32>`: underscores only, so that a double click
+selects all of it, and a checksum, so that a scanner can reject a look-alike without asking anyone.
+"""
+
+import hmac
+import re
+from hashlib import sha256
+from zlib import crc32
+
+import msgspec
+
+from ledger.errors import InvalidInput
+from ledger.ids import RandomBytes
+
+DEFAULT_PREFIX = "kl"
+MAX_SECRET = 128
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BODY_LENGTH = 43
+_SUM_LENGTH = 6
+_SECRET_BYTES = 32
+_SHOWN = 4
+_PREFIX = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
+_SECRET = re.compile(r"[a-z][a-z0-9]{0,15}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", re.ASCII)
+
+
+class Secret:
+    """The text that authenticates; its repr and str are masked, `reveal` is the only way to the text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself: for the one showing at creation."""
+        return self._text
+
+    @property
+    def masked(self) -> str:
+        """Prefix, first and last four characters: `kl_1a2B...9zY8`."""
+        prefix, _, rest = self._text.partition("_")
+        return f"{prefix}_{rest[:_SHOWN]}...{rest[-_SHOWN:]}"
+
+    @property
+    def is_well_formed(self) -> bool:
+        """Whether shape and checksum are right, which says nothing about whether the key exists."""
+        if not _SECRET.fullmatch(self._text):
+            return False
+        stem, _, given = self._text.rpartition("_")
+        return given == _checksum(stem)
+
+    def __repr__(self) -> str:
+        return f"Secret({self.masked!r})" if self.is_well_formed else "Secret('...')"
+
+    __str__ = __repr__
+
+
+class Peppers(msgspec.Struct, frozen=True):
+    """Keys kept outside the database that fingerprints are made under: a current one (or none), and retired ones."""
+
+    current: str | None = None
+    keys: dict[str, bytes] = {}
+
+    def fingerprint(self, secret: Secret, pepper_id: str | None) -> bytes:
+        """SHA-256 of the secret, or HMAC-SHA-256 under the pepper; 32 bytes."""
+        raw = secret.reveal().encode()
+        if pepper_id is None:
+            return sha256(raw).digest()
+        return hmac.digest(self.keys[pepper_id], raw, "sha256")
+
+    def fingerprints(self, secret: Secret) -> list[bytes]:
+        """Every fingerprint under which the secret may be stored: the current pepper's first."""
+        others = [pepper_id for pepper_id in self.keys if pepper_id != self.current]
+        order = dict.fromkeys([self.current, *others, None])
+        return [self.fingerprint(secret, pepper_id) for pepper_id in order]
+
+    def __repr__(self) -> str:
+        return f"Peppers(current={self.current!r}, ids={sorted(self.keys)!r})"
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse a prefix that would not survive a double click or a scanner."""
+    if not _PREFIX.fullmatch(prefix):
+        raise InvalidInput(f"{prefix!r} cannot be a secret's prefix; use 1 to 16 of a-z and 0-9, a letter first")
+
+
+def new_secret(prefix: str, random_bytes: RandomBytes) -> Secret:
+    """A fresh secret of 256 random bits."""
+    body = _base62(int.from_bytes(random_bytes(_SECRET_BYTES), "big"), _BODY_LENGTH)
+    stem = f"{prefix}_{body}"
+    return Secret(f"{stem}_{_checksum(stem)}")
+
+
+def _checksum(stem: str) -> str:
+    return _base62(crc32(stem.encode()), _SUM_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, 62)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))

@@ -1,0 +1,110 @@
+"""Uses as services report them, and the events that they become."""
+
+from datetime import timedelta
+
+import msgspec
+
+from ledger import ids
+from ledger.actor import Stamp
+from ledger.errors import InvalidInput
+from ledger.events import KeyUsed, UseDetails
+from ledger.moments import MICROSECOND, format_moment
+from ledger.observation import ExternalKey
+
+FUTURE_TOLERANCE = timedelta(minutes=5)
+MAX_COUNT = 1_000_000_000
+MAX_TEXT = 512
+
+_FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
+
+
+class Use(msgspec.Struct, frozen=True):
+    """One use of a key (or `count` coalesced ones from `occurred_at` to `last_at`), before the ledger accepts it.
+
+    `key` is the id of a key that the ledger must know, or the outside name of one that it may meet here for the first
+    time. `given_id` is the reporter's own id of the use, which makes a repeat recognizable. `where` says where
+    the use was read (a line number, a file and record), for the refusal.
+    """
+
+    key: bytes | ExternalKey
+    service: str
+    occurred_at: int
+    given_id: str | None = None
+    caller: str | None = None
+    reporter: str | None = None
+    source_ip: str | None = None
+    user_agent: str | None = None
+    count: int = 1
+    error_count: int = 0
+    last_at: int | None = None
+    where: str | int = ""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Something that was read and cannot be stored, with the reason."""
+
+    where: str | int
+    reason: str
+
+
+class Intake(msgspec.Struct):
+    """What became of a stream of records: the counts of `keyledger.intake/1`."""
+
+    read: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    keys_registered: int = 0
+
+
+def check_use(use: Use, now: int) -> None:
+    """Raise InvalidInput for a use that cannot have happened as told; `now` is the ledger's own clock."""
+    last_at = use.occurred_at if use.last_at is None else use.last_at
+    if last_at > now + _FUTURE_TOLERANCE_US:
+        raise InvalidInput(
+            f"{format_moment(last_at)} is in the future: it is {format_moment(now)} here"
+            " and 5 minutes ahead is the most that is accepted; check the clock of the sender"
+        )
+    if use.occurred_at < 0:
+        raise InvalidInput("the use is older than 1970")
+    if last_at < use.occurred_at:
+        raise InvalidInput("last_at is earlier than occurred_at")
+    if not 1 <= use.count <= MAX_COUNT:
+        raise InvalidInput(f"count is {use.count}; it must be from 1 to {MAX_COUNT}")
+    if not 0 <= use.error_count <= use.count:
+        raise InvalidInput(f"error_count is {use.error_count}; it must be from 0 to the count, {use.count}")
+    if not use.service:
+        raise InvalidInput("service is empty")
+    for text in (use.service, use.caller, use.reporter, use.source_ip, use.user_agent, use.given_id):
+        if text is not None and len(text) > MAX_TEXT:
+            raise InvalidInput(f"{text[:20]!r}... has {len(text)} characters; {MAX_TEXT} is the most")
+
+
+def use_stream_id(use: Use, organization_id: bytes, random_bytes: ids.RandomBytes) -> bytes:
+    """The id of the use's own stream: derived from the reporter's id of it, or made up where it gave none.
+
+    The organization, the reporter and the moment go into the hash, so a given id names one use of one
+    reporter at one moment, and nobody can take it from him.
+    """
+    if use.given_id is None:
+        return ids.timed_id(use.occurred_at, random_bytes(10))
+    hashed = ids.digest("use", organization_id, use.reporter, use.given_id, use.occurred_at)
+    return ids.timed_id(use.occurred_at, hashed)
+
+
+def used(use: Use, key_id: bytes, stamp: Stamp) -> KeyUsed:
+    """The event of an accepted use."""
+    details = None
+    if use.source_ip is not None or use.user_agent is not None:
+        details = UseDetails(use.source_ip, use.user_agent)
+    return KeyUsed(
+        *stamp.header(use.occurred_at),
+        key_id,
+        use.service,
+        use.caller,
+        use.reporter,
+        details,
+        use.count,
+        use.error_count,
+        use.last_at,
+    )
