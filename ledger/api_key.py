@@ -6,6 +6,7 @@ Decide functions take the state and return an event or refuse; `evolve` remember
 import re
 from collections.abc import Iterable
 from typing import assert_never
+
 import msgspec
 
 from ledger.actor import Stamp, require_admin

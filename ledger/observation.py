@@ -88,9 +88,9 @@ def linkage(owner: str | None, created_at: int | None) -> str | None:
     return f"{owner}@{created_at}"
 
 
-def is_slot(external_id: str) -> bool:
+def is_slot(external_id: str | None) -> bool:
     """Whether an external id is a slot of a credential report (`ARN/1`), not the key's own id."""
-    return external_id.startswith(_SLOT_PREFIX)
+    return external_id is not None and external_id.startswith(_SLOT_PREFIX)
 
 
 def observed(observation: Observation, key_id: bytes, stamp: Stamp) -> KeyObserved:
@@ -112,11 +112,6 @@ def observed(observation: Observation, key_id: bytes, stamp: Stamp) -> KeyObserv
         name=observation.name,
         personal=details,
     )
-
-
-def first_seen(use_at: int, key: ExternalKey, reporter: str) -> Observation:
-    """The observation of a key that shows up in a use before anything else was said of it."""
-    return Observation(key=key, occurred_at=use_at, reporter=reporter)
 
 
 def summarized(summary: UsageSummary, key_id: bytes, stamp: Stamp) -> KeyUsageSummarized:

@@ -1,6 +1,7 @@
 """The tenant: an organization's name, its secrets' prefix, and its members with their roles."""
 
 import re
+
 import msgspec
 
 from ledger.actor import Actor, Stamp, require_admin

@@ -48,13 +48,18 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Intake(msgspec.Struct):
-    """What became of a stream of records: the counts of `keyledger.intake/1`."""
+    """What became of a stream of records.
+
+    `read`, `stored`, `duplicates` and `refused` count uses and usage summaries (and lines that could not be read);
+    `observations` counts what else was stored: states of outside keys and declared coverage.
+    """
 
     read: int = 0
     stored: int = 0
     duplicates: int = 0
     refused: int = 0
     keys_registered: int = 0
+    observations: int = 0
 
 
 def check_use(use: Use, now: int) -> None:

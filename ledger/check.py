@@ -1,0 +1,186 @@
+"""Is a presented secret valid? The verdict, and in the same transaction the use or the denial that it is."""
+
+from enum import StrEnum
+
+import msgspec
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from ledger import credentials, ids
+from ledger.actor import Actor, Stamp
+from ledger.api_key import denial
+from ledger.credentials import Credential
+from ledger.encoding import decode, encode
+from ledger.event_store import EventRecorder
+from ledger.events import (
+    Authentication,
+    DenialReason,
+    KeyUsed,
+    KeyUseDenied,
+    Role,
+    UseDetails,
+)
+from ledger.schema import denied_uses, events, organizations
+from ledger.secret import Peppers, Secret
+
+MINUTE_US = 60_000_000
+FLUSH_LIMIT = 100
+
+
+class Reason(StrEnum):
+    """Why a secret is not accepted."""
+
+    UNKNOWN = "unknown"
+    REVOKED = "revoked"
+    DISABLED = "disabled"
+    EXPIRED = "expired"
+    ROTATED = "rotated"
+
+
+class Presented(msgspec.Struct, frozen=True):
+    """The circumstances in which a secret was presented."""
+
+    service: str
+    caller: str | None = None
+    reporter: str | None = None
+    source_ip: str | None = None
+    user_agent: str | None = None
+
+    @property
+    def details(self) -> UseDetails | None:
+        """The part of an event that says where it came from."""
+        if self.source_ip is None and self.user_agent is None:
+            return None
+        return UseDetails(self.source_ip, self.user_agent)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The answer; of an unknown secret it tells nothing but that."""
+
+    valid: bool
+    reason: Reason | None = None
+    organization: str | None = None
+    key_id: bytes | None = None
+    name: str | None = None
+    scopes: tuple[str, ...] = ()
+
+
+UNKNOWN = Verdict(valid=False, reason=Reason.UNKNOWN)
+
+
+def check(
+    recorder: EventRecorder, peppers: Peppers, secret: Secret, presented: Presented, now: int, random_bytes: ids.RandomBytes
+) -> Verdict:
+    """Answer for a presented secret; what the answer rests on is durable before it is given."""
+    fingerprints = peppers.fingerprints(secret)
+    if not secret.is_well_formed:
+        return UNKNOWN
+    with recorder.database.write() as connection:
+        flush_denied(connection, recorder, now)
+        key = credentials.by_fingerprint(connection, fingerprints)
+        if key is None:
+            return UNKNOWN
+        refused = denial(key.state, key.expires_at, key.overlap_ends_at, now)
+        stamp = _stamp(key, now)
+        if refused is None:
+            _record_use(connection, recorder, key, presented, stamp, random_bytes)
+        else:
+            _record_denial(connection, recorder, key, refused, presented, stamp)
+        return _verdict(connection, key, refused)
+
+
+def flush_denied(connection: Connection, recorder: EventRecorder, now: int) -> None:
+    """Append what was counted of denials in minutes that are over, as one event a key, caller and minute."""
+    over = select(denied_uses).where(denied_uses.c.ends_at <= now).limit(FLUSH_LIMIT)
+    for row in connection.execute(over).all():
+        connection.execute(delete(denied_uses).where(denied_uses.c.stream_id == row.stream_id))
+        first = decode(KeyUseDenied.topic, row.state)
+        rest = msgspec.structs.replace(
+            first, occurred_at=row.first_at, recorded_at=now, count=row.count, last_at=row.last_at
+        )
+        recorder.append(connection, [(row.stream_id, _next_version(connection, row.stream_id), rest.topic, encode(rest))])
+
+
+def _record_use(
+    connection: Connection,
+    recorder: EventRecorder,
+    key: Credential,
+    presented: Presented,
+    stamp: Stamp,
+    random_bytes: ids.RandomBytes,
+) -> None:
+    event = KeyUsed(
+        *stamp.header(),
+        key_id=key.key_id,
+        service=presented.service,
+        caller=presented.caller,
+        reporter=presented.reporter,
+        personal=presented.details,
+    )
+    stream_id = ids.timed_id(stamp.recorded_at, random_bytes(10))
+    recorder.append(connection, [(stream_id, 1, event.topic, encode(event))])
+
+
+def _record_denial(
+    connection: Connection,
+    recorder: EventRecorder,
+    key: Credential,
+    refused: DenialReason,
+    presented: Presented,
+    stamp: Stamp,
+) -> None:
+    """Append the first denial of a minute at once and count the rest, so that a hammering client fills no ledger."""
+    minute = stamp.recorded_at - stamp.recorded_at % MINUTE_US
+    parts = ("denied", key.organization_id, key.key_id, refused, presented.service, presented.caller, minute)
+    stream_id = ids.timed_id(minute, ids.digest(*parts))
+    event = KeyUseDenied(
+        *stamp.header(),
+        key_id=key.key_id,
+        reason=refused,
+        service=presented.service,
+        caller=presented.caller,
+        reporter=presented.reporter,
+        personal=presented.details,
+    )
+    version = _next_version(connection, stream_id)
+    if version == 1:
+        recorder.append(connection, [(stream_id, version, event.topic, encode(event))])
+    else:
+        _count_denial(connection, stream_id, event)
+
+
+def _count_denial(connection: Connection, stream_id: bytes, event: KeyUseDenied) -> None:
+    at = event.occurred_at
+    upsert = insert(denied_uses).values(
+        stream_id=stream_id,
+        ends_at=at - at % MINUTE_US + MINUTE_US,
+        count=1,
+        first_at=at,
+        last_at=at,
+        state=encode(event),
+    )
+    count = denied_uses.c.count + 1
+    connection.execute(upsert.on_conflict_do_update(index_elements=["stream_id"], set_={"count": count, "last_at": at}))
+
+
+def _next_version(connection: Connection, stream_id: bytes) -> int:
+    query = select(func.max(events.c.originator_version)).where(events.c.originator_id == stream_id)
+    return int(connection.execute(query).scalar() or 0) + 1
+
+
+def _stamp(key: Credential, now: int) -> Stamp:
+    """Here the key itself acts, and its secret is the proof."""
+    actor = Actor(key.key_id, Authentication.KEY, Role.MEMBER, key.name or "")
+    return Stamp(key.organization_id, actor, now)
+
+
+def _verdict(connection: Connection, key: Credential, refused: DenialReason | None) -> Verdict:
+    name = select(organizations.c.name).where(organizations.c.organization_id == key.organization_id)
+    return Verdict(
+        valid=refused is None,
+        reason=None if refused is None else Reason(refused),
+        organization=connection.execute(name).scalar_one(),
+        key_id=key.key_id,
+        name=key.name,
+        scopes=key.scopes,
+    )

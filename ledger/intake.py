@@ -1,0 +1,259 @@
+"""Intake: streams of uses and observations into durable batches, each repeat recognized and each refusal told."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import TypeAlias
+
+import msgspec
+from sqlalchemy import Connection, exc, select
+
+from ledger import credentials, ids
+from ledger.actor import Stamp
+from ledger.encoding import decode, encode
+from ledger.errors import InvalidInput
+from ledger.event_store import EventRecorder, EventRow
+from ledger.events import Event, KeyObserved
+from ledger.observation import (
+    Coverage,
+    ExternalKey,
+    Observation,
+    UsageSummary,
+    content_id,
+    covered,
+    is_slot,
+    linkage,
+    linked,
+    observed,
+    observed_key_id,
+    summarized,
+)
+from ledger.schema import events
+from ledger.usage import Intake, Refusal, Use, check_use, use_stream_id, used
+
+BATCH_SIZE = 1000
+
+MATCHING = "keyledger"
+
+_LOOKUP_CHUNK = 500
+_CONFLICT = "another use with this id and moment, but other content, is stored already; it was kept and this one was not"
+
+Item: TypeAlias = Use | Observation | UsageSummary | Coverage | Refusal
+OnRefused: TypeAlias = Callable[[Refusal], object]
+OnBatch: TypeAlias = Callable[[Intake], object]
+
+
+class Entry(msgspec.Struct):
+    """An item on its way into the ledger, with the row that it becomes."""
+
+    item: Use | Observation | UsageSummary | Coverage
+    event: Event
+    stream_id: bytes
+    row: EventRow
+
+
+class Recording:
+    """One stream of items from one actor; each batch is one transaction, acknowledged when it is on disk."""
+
+    def __init__(
+        self,
+        recorder: EventRecorder,
+        stamp: Callable[[], Stamp],
+        random_bytes: ids.RandomBytes,
+        on_refused: OnRefused,
+        on_batch: OnBatch,
+    ) -> None:
+        self.intake = Intake()
+        self._recorder = recorder
+        self._stamp = stamp
+        self._random_bytes = random_bytes
+        self._on_refused = on_refused
+        self._on_batch = on_batch
+        # Keys never leave the index, so what was known once is known.
+        self._known: set[bytes] = set()
+        self._ids: dict[ExternalKey, bytes] = {}
+
+    def run(self, items: Iterable[Item]) -> Intake:
+        """Take everything in, a batch at a time, in bounded memory."""
+        iterator = iter(items)
+        while batch := list(islice(iterator, BATCH_SIZE)):
+            self._take(batch, self._stamp())
+            self._on_batch(self.intake)
+        return self.intake
+
+    def _take(self, batch: Sequence[Item], stamp: Stamp) -> None:
+        self._learn(batch, stamp.organization_id)
+        entries = [entry for item in batch if (entry := self._entry(item, stamp)) is not None]
+        if not entries:
+            return
+        with self._recorder.database.write() as connection:
+            strangers = self._strangers(connection, entries, stamp)
+            self._meet(connection, strangers, entries, stamp)
+            outcome = append_once(connection, self._recorder, entries)
+            links = self._index(connection, outcome.stored, stamp)
+            append_once(connection, self._recorder, links)
+        self._known |= strangers.keys()
+        self.intake.keys_registered += len(strangers)
+        self._count(outcome)
+
+    def _learn(self, batch: Sequence[Item], organization_id: bytes) -> None:
+        asked = {self._key_id(item.key, organization_id) for item in batch if not isinstance(item, Refusal | Coverage)}
+        asked -= self._known
+        if asked:
+            with self._recorder.database.read() as connection:
+                self._known |= credentials.known(connection, organization_id, asked)
+
+    def _key_id(self, key: bytes | ExternalKey, organization_id: bytes) -> bytes:
+        if isinstance(key, bytes):
+            return key
+        key_id = self._ids.get(key)
+        if key_id is None:
+            key_id = self._ids[key] = observed_key_id(organization_id, key)
+        return key_id
+
+    def _entry(self, item: Item, stamp: Stamp) -> Entry | None:
+        if isinstance(item, Refusal):
+            self._refuse(item)
+            return None
+        try:
+            stream_id, event = self._event(item, stamp)
+        except InvalidInput as error:
+            self._refuse(Refusal(item.where, str(error)))
+            return None
+        return Entry(item, event, stream_id, _row(stream_id, event))
+
+    def _event(self, item: Use | Observation | UsageSummary | Coverage, stamp: Stamp) -> tuple[bytes, Event]:
+        event: Event
+        match item:
+            case Use():
+                check_use(item, stamp.recorded_at)
+                key_id = self._key_id(item.key, stamp.organization_id)
+                if isinstance(item.key, bytes) and key_id not in self._known:
+                    raise InvalidInput(f"unknown key {ids.format_id(key_id)}; `keyledger key list` shows the keys")
+                return use_stream_id(item, stamp.organization_id, self._random_bytes), used(item, key_id, stamp)
+            case Observation():
+                event = observed(item, self._key_id(item.key, stamp.organization_id), stamp)
+            case UsageSummary():
+                event = summarized(item, self._key_id(item.key, stamp.organization_id), stamp)
+            case Coverage():
+                event = covered(item, stamp)
+        return content_id(event), event
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self.intake.read += 1
+        self.intake.refused += 1
+        self._on_refused(refusal)
+
+    def _strangers(self, connection: Connection, entries: Sequence[Entry], stamp: Stamp) -> dict[bytes, Observation]:
+        """The outside keys that nobody has spoken of yet; under the append lock the answer stands."""
+        unknown: dict[bytes, Observation] = {}
+        for item in (entry.item for entry in entries):
+            if isinstance(item, Coverage) or isinstance(item.key, bytes):
+                continue
+            key_id = self._key_id(item.key, stamp.organization_id)
+            if key_id not in self._known and key_id not in unknown:
+                unknown[key_id] = Observation(item.key, item.occurred_at, item.reporter or item.key.source)
+        known = credentials.known(connection, stamp.organization_id, unknown)
+        return {key_id: seen for key_id, seen in unknown.items() if key_id not in known}
+
+    def _meet(
+        self, connection: Connection, strangers: dict[bytes, Observation], entries: Sequence[Entry], stamp: Stamp
+    ) -> None:
+        """Observe the strangers that the batch itself says nothing more of."""
+        told = {entry.event.key_id for entry in entries if isinstance(entry.event, KeyObserved)}
+        silent = [observed(seen, key_id, stamp) for key_id, seen in strangers.items() if key_id not in told]
+        self._recorder.append(connection, [_row(content_id(event), event) for event in silent])
+        for event in silent:
+            credentials.index(connection, event.key_id, event)
+
+    def _index(self, connection: Connection, stored: Sequence[Entry], stamp: Stamp) -> list[Entry]:
+        """Index what was said of outside keys; returns the links that follow from it."""
+        links: list[Entry] = []
+        for entry in stored:
+            if isinstance(entry.event, KeyObserved):
+                credentials.index(connection, entry.event.key_id, entry.event)
+                links += _links(connection, entry, entry.event, stamp)
+        return links
+
+    def _count(self, outcome: "Outcome") -> None:
+        intake = self.intake
+        stored = sum(isinstance(entry.item, Use | UsageSummary) for entry in outcome.stored)
+        duplicates = sum(isinstance(entry.item, Use | UsageSummary) for entry in outcome.duplicates)
+        intake.read += stored + duplicates
+        intake.stored += stored
+        intake.duplicates += duplicates
+        intake.observations += len(outcome.stored) - stored
+        for entry in outcome.conflicts:
+            self._refuse(Refusal(entry.item.where, _CONFLICT))
+
+
+class Outcome(msgspec.Struct):
+    """What became of the entries of one batch."""
+
+    stored: list[Entry]
+    duplicates: list[Entry]
+    conflicts: list[Entry]
+
+
+def append_once(connection: Connection, recorder: EventRecorder, entries: Sequence[Entry]) -> Outcome:
+    """Append the entries whose streams are free, recognizing repeats by their content.
+
+    Most batches hold no repeat, so the plain append is tried first and the look-up is done only when it fails.
+    """
+    savepoint = connection.begin_nested()
+    try:
+        recorder.append(connection, [entry.row for entry in entries])
+    except exc.IntegrityError:
+        savepoint.rollback()
+    else:
+        savepoint.commit()
+        return Outcome(list(entries), [], [])
+    outcome = _sort_out(entries, _standing(connection, [entry.stream_id for entry in entries]))
+    recorder.append(connection, [entry.row for entry in outcome.stored])
+    return outcome
+
+
+def _sort_out(entries: Sequence[Entry], standing: dict[bytes, Event]) -> Outcome:
+    outcome = Outcome([], [], [])
+    for entry in entries:
+        found = standing.setdefault(entry.stream_id, entry.event)
+        if found is entry.event:
+            outcome.stored.append(entry)
+        elif _content(found) == _content(entry.event):
+            outcome.duplicates.append(entry)
+        else:
+            outcome.conflicts.append(entry)
+    return outcome
+
+
+def _standing(connection: Connection, stream_ids: Sequence[bytes]) -> dict[bytes, Event]:
+    found: dict[bytes, Event] = {}
+    for start in range(0, len(stream_ids), _LOOKUP_CHUNK):
+        chunk = events.c.originator_id.in_(stream_ids[start : start + _LOOKUP_CHUNK])
+        query = select(events.c.originator_id, events.c.topic, events.c.state).where(chunk)
+        found.update((row[0], decode(row[1], row[2])) for row in connection.execute(query))
+    return found
+
+
+def _content(event: Event) -> tuple[object, ...]:
+    """What the caller said: all but who recorded it and when."""
+    occurred_at, _, organization_id, _, _, *said = msgspec.structs.astuple(event)
+    return (event.topic, occurred_at, organization_id, *said)
+
+
+def _links(connection: Connection, entry: Entry, event: KeyObserved, stamp: Stamp) -> list[Entry]:
+    """The entry that says that a report's slot and an access key are one, where exactly one of each fits."""
+    link = linkage(event.personal.owner if event.personal else None, event.created_at)
+    if link is None or event.created_at is None:
+        return []
+    kin = credentials.linked_by(connection, stamp.organization_id, event.source, link)
+    slots = [key.key_id for key in kin if is_slot(key.external_id)]
+    keys = [key.key_id for key in kin if not is_slot(key.external_id)]
+    if len(slots) != 1 or len(keys) != 1:
+        return []
+    said = linked(keys[0], slots[0], event.created_at, MATCHING, stamp)
+    stream_id = content_id(said)
+    return [Entry(entry.item, said, stream_id, _row(stream_id, said))]
+
+
+def _row(stream_id: bytes, event: Event) -> EventRow:
+    return (stream_id, 1, event.topic, encode(event))

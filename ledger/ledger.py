@@ -1,0 +1,293 @@
+"""The ledger: every command on organizations, members and keys, decided from events and recorded as events."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TypeAlias
+
+import msgspec
+from sqlalchemy import exists, select
+
+from ledger import api_key, credentials, ids, organization
+from ledger.actor import Actor, Stamp, require_admin
+from ledger.api_key import ApiKey, Owner
+from ledger.check import Presented, Verdict, check, flush_denied
+from ledger.credentials import Credential
+from ledger.database import Database
+from ledger.errors import InvalidInput, NotFound, WrongState
+from ledger.event_store import EventRecorder
+from ledger.events import (
+    Authentication,
+    Event,
+    KeyCreated,
+    MemberAdded,
+    MemberDetails,
+    OrganizationCreated,
+    Role,
+)
+from ledger.intake import Item, OnBatch, OnRefused, Recording
+from ledger.moments import MICROSECOND
+from ledger.organization import Organization
+from ledger.schema import denied_uses, organizations
+from ledger.secret import DEFAULT_PREFIX, Peppers, Secret, check_prefix, new_secret
+from ledger.streams import Decision, Streams
+from ledger.usage import Intake
+
+Clock: TypeAlias = Callable[[], int]
+
+DEFAULT_OVERLAP = timedelta(days=7)
+MAX_OVERLAP = timedelta(days=365)
+NO_PEPPERS = Peppers()
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """What an admin says of a key to be made; the owner is a member's e-mail address or another name."""
+
+    name: str
+    owner: str | None = None
+    expires_at: int | None = None
+    scopes: tuple[str, ...] = ()
+
+
+class CreatedKey(msgspec.Struct, frozen=True):
+    """A new key with its secret, which nothing shows again."""
+
+    organization: str
+    id: bytes
+    name: str
+    secret: Secret
+
+
+class RotatedKey(msgspec.Struct, frozen=True):
+    """The successor of a key, and the moment until which the old one works."""
+
+    old_id: bytes
+    successor: CreatedKey
+    overlap_ends_at: int
+
+
+class KeyChanges(msgspec.Struct, frozen=True):
+    """What to change of a key; UNSET leaves it."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    owner: str | None | msgspec.UnsetType = msgspec.UNSET
+    expires_at: int | None | msgspec.UnsetType = msgspec.UNSET
+    scopes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+def system_clock() -> int:
+    """The machine's clock, in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class Ledger:
+    """Commands on one database. Each takes an organization and the actor, whose role it checks.
+
+    A command raises a Refused, with nothing stored, where it may not be; when it returns, what it did is on disk.
+    `clock` tells microseconds since 1970; `random_bytes` must be fit for secrets.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock = system_clock,
+        random_bytes: ids.RandomBytes = secrets.token_bytes,
+        peppers: Peppers = NO_PEPPERS,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.recorder = EventRecorder(database)
+        self._streams = Streams(self.recorder)
+        self._random_bytes = random_bytes
+        self._peppers = peppers
+
+    def create_organization(
+        self, name: str, admin: MemberDetails, authentication: Authentication, prefix: str = DEFAULT_PREFIX
+    ) -> Organization:
+        """Found an organization with its first admin, who is recorded as the one who did it."""
+        organization.validate_organization_name(name)
+        organization.validate_email(admin.email)
+        check_prefix(prefix)
+        if name in self.organization_names():
+            raise WrongState(f"there is an organization {name!r} already")
+        organization_id, member_id = ids.random_id(self._random_bytes), ids.random_id(self._random_bytes)
+        founder = Actor(member_id, authentication, Role.ADMIN, admin.email)
+        header = Stamp(organization_id, founder, self.clock()).header()
+        founding: list[Event] = [
+            OrganizationCreated(*header, name=name, secret_prefix=prefix),
+            MemberAdded(*header, member_id=member_id, role=Role.ADMIN, personal=admin),
+        ]
+        self._streams.append([Decision(organization_id, version, event) for version, event in enumerate(founding, 1)])
+        return self._streams.organization(organization_id)
+
+    def organization_names(self) -> list[str]:
+        """The names of all organizations of the ledger, sorted."""
+        with self.database.read() as connection:
+            return list(connection.execute(select(organizations.c.name).order_by(organizations.c.name)).scalars())
+
+    def organization(self, name: str | None = None) -> Organization:
+        """The organization of that name; without a name the only one."""
+        names = self.organization_names()
+        if name is None and len(names) != 1:
+            known = ", ".join(names) or "none"
+            raise InvalidInput(f"say which organization with --org or KEYLEDGER_ORG; the ledger holds: {known}")
+        wanted = names[0] if name is None else name
+        with self.database.read() as connection:
+            query = select(organizations.c.organization_id).where(organizations.c.name == wanted)
+            organization_id = connection.execute(query).scalar()
+        if organization_id is None:
+            raise NotFound(f"there is no organization {wanted!r} here; the ledger holds: {', '.join(names) or 'none'}")
+        return self._streams.organization(organization_id)
+
+    def add_member(self, org: Organization, actor: Actor, details: MemberDetails, role: Role) -> bytes:
+        """Let a person in; returns the member's id."""
+        member_id = ids.random_id(self._random_bytes)
+        stamp = self._stamp(org, actor)
+        self._decide(org.id, org.version, organization.add_member(org, member_id, details, role, stamp))
+        return member_id
+
+    def change_role(self, org: Organization, actor: Actor, email: str, role: Role) -> None:
+        """Give a member another role."""
+        self._decide(org.id, org.version, organization.change_role(org, email, role, self._stamp(org, actor)))
+
+    def remove_member(self, org: Organization, actor: Actor, email: str) -> None:
+        """End a membership; the keys that the member owns stay and are found by the audit."""
+        self._decide(org.id, org.version, organization.remove_member(org, email, self._stamp(org, actor)))
+
+    def find_key(self, org: Organization, reference: str) -> Credential:
+        """The key that an id, a name, an outside id or an id's beginning means; NotFound or Ambiguous."""
+        with self.database.read() as connection:
+            return credentials.find(connection, org.id, reference)
+
+    def key(self, credential: Credential) -> ApiKey:
+        """The state of a key that was minted here; WrongState for one that was not."""
+        if not credential.is_minted_here:
+            outside = credential.external_id
+            raise WrongState(
+                f"{outside} was minted by {credential.source}, where it must be changed; keyledger only keeps its record"
+            )
+        return self._streams.key(credential.key_id)
+
+    def create_key(self, org: Organization, actor: Actor, new: NewKey) -> CreatedKey:
+        """Mint a key; the answer holds its secret, which is shown once."""
+        stamp = self._stamp(org, actor)
+        owner = self._owner(org, new.owner or actor.name)
+        created, decision = self._mint(org, new, owner, stamp, predecessor_id=None)
+        self._streams.append([decision])
+        return created
+
+    def change_key(self, org: Organization, actor: Actor, credential: Credential, changes: KeyChanges) -> int:
+        """Set a key's name, owner, expiry or scopes; returns how many of them changed."""
+        key = self.key(credential)
+        stamp = self._stamp(org, actor)
+        decided: list[Event] = []
+        if not isinstance(changes.name, msgspec.UnsetType) and changes.name != key.name:
+            decided.append(api_key.rename(key, changes.name, stamp))
+        if not isinstance(changes.owner, msgspec.UnsetType):
+            owner = self._owner(org, changes.owner)
+            if (owner.member_id, owner.name) != (key.owner_id, key.owner):
+                decided.append(api_key.change_owner(key, owner, stamp))
+        if not isinstance(changes.expires_at, msgspec.UnsetType) and changes.expires_at != key.expires_at:
+            decided.append(api_key.change_expiry(key, changes.expires_at, stamp))
+        if not isinstance(changes.scopes, msgspec.UnsetType) and set(changes.scopes) != set(key.scopes):
+            decided.append(api_key.change_scopes(key, changes.scopes, stamp))
+        require_admin(actor, "change keys")
+        self._streams.append([Decision(key.id, key.version + n, event) for n, event in enumerate(decided, 1)])
+        return len(decided)
+
+    def disable_key(self, org: Organization, actor: Actor, credential: Credential, reason: str | None = None) -> None:
+        """Refuse a key until it is enabled again."""
+        key = self.key(credential)
+        self._decide(key.id, key.version, api_key.disable(key, reason, self._stamp(org, actor)))
+
+    def enable_key(self, org: Organization, actor: Actor, credential: Credential) -> None:
+        """Accept a disabled key again."""
+        key = self.key(credential)
+        self._decide(key.id, key.version, api_key.enable(key, self._stamp(org, actor)))
+
+    def revoke_key(self, org: Organization, actor: Actor, credential: Credential, reason: str | None = None) -> None:
+        """End a key for good; it is refused from the moment that this returns."""
+        key = self.key(credential)
+        self._decide(key.id, key.version, api_key.revoke(key, reason, self._stamp(org, actor)))
+
+    def rotate_key(
+        self, org: Organization, actor: Actor, credential: Credential, overlap: timedelta = DEFAULT_OVERLAP
+    ) -> RotatedKey:
+        """Mint a successor with the name, owner and scopes of the key, which works on until the overlap ends."""
+        if not timedelta() <= overlap <= MAX_OVERLAP:
+            raise InvalidInput(f"the overlap must be from 0 to {MAX_OVERLAP.days} days")
+        key = self.key(credential)
+        stamp = self._stamp(org, actor)
+        owner = Owner(key.owner_id, key.owner)
+        new = NewKey(key.name, scopes=key.scopes)
+        successor, minted = self._mint(org, new, owner, stamp, predecessor_id=key.id)
+        rotated = api_key.rotate(key, successor.id, overlap // MICROSECOND, stamp)
+        self._streams.append([Decision(key.id, key.version + 1, rotated), minted])
+        return RotatedKey(key.id, successor, rotated.overlap_ends_at)
+
+    def record(
+        self,
+        org: Organization,
+        actor: Actor,
+        items: Iterable[Item],
+        on_refused: OnRefused = lambda _refusal: None,
+        on_batch: OnBatch = lambda _intake: None,
+    ) -> Intake:
+        """Take in uses and observations, in durable batches of 1,000 and bounded memory.
+
+        `on_refused` hears of each item that was not stored, `on_batch` the counts after each batch that is on disk.
+        """
+        require_admin(actor, "record uses")
+        recording = Recording(self.recorder, lambda: self._stamp(org, actor), self._random_bytes, on_refused, on_batch)
+        return recording.run(items)
+
+    def check(self, secret: Secret, presented: Presented) -> Verdict:
+        """Whether a secret is accepted now; the use, or the denial, is on disk before the answer."""
+        return check(self.recorder, self._peppers, secret, presented, self.clock(), self._random_bytes)
+
+    def settle(self) -> None:
+        """Append the denials that were counted in minutes that are over, so that readers see them."""
+        if not self.database.writable:
+            return
+        now = self.clock()
+        with self.database.read() as connection:
+            waiting = connection.execute(select(exists().where(denied_uses.c.ends_at <= now))).scalar()
+        if waiting:
+            with self.database.write() as connection:
+                flush_denied(connection, self.recorder, now)
+
+    def _mint(
+        self, org: Organization, new: NewKey, owner: Owner, stamp: Stamp, predecessor_id: bytes | None
+    ) -> tuple[CreatedKey, Decision]:
+        require_admin(stamp.actor, "create keys")
+        key_id = ids.random_id(self._random_bytes)
+        secret = new_secret(org.secret_prefix, self._random_bytes)
+        pepper_id = self._peppers.current
+        event = KeyCreated(
+            *stamp.header(),
+            name=api_key.validate_name(new.name),
+            masked=secret.masked,
+            fingerprint=self._peppers.fingerprint(secret, pepper_id),
+            pepper_id=pepper_id,
+            owner_id=owner.member_id,
+            personal=owner.details,
+            expires_at=api_key.validate_expiry(new.expires_at, stamp.recorded_at),
+            scopes=api_key.validate_scopes(new.scopes),
+            predecessor_id=predecessor_id,
+        )
+        return CreatedKey(org.name, key_id, event.name, secret), Decision(key_id, 1, event)
+
+    def _owner(self, org: Organization, name: str | None) -> Owner:
+        if name is None:
+            return Owner()
+        try:
+            return Owner(member_id=org.member(name).id)
+        except NotFound:
+            return Owner(name=api_key.validate_name(name))
+
+    def _decide(self, stream_id: bytes, version: int, event: Event) -> None:
+        self._streams.append([Decision(stream_id, version + 1, event)])
+
+    def _stamp(self, org: Organization, actor: Actor) -> Stamp:
+        return Stamp(org.id, actor, self.clock())
