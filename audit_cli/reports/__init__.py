@@ -1,0 +1,1 @@
+"""One module per report format: functions from findings to text."""

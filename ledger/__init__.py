@@ -1,0 +1,1 @@
+"""What happened: domain events, the decisions that make them, and the store that keeps them."""

@@ -1,0 +1,1 @@
+"""One module per foreign source whose records become events of the ledger."""
