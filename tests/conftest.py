@@ -32,7 +32,7 @@ def _isolated_environment(
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     if request.node.get_closest_marker("performance"):
-        for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS_")]:
+        for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
             monkeypatch.delenv(name)
 
 
