@@ -32,7 +32,7 @@ types: install ## check the types
 	@$(BIN)/mypy
 
 contracts: install ## check which package imports which
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 coverage: install ## run the tests and fail when they cover too little
 	@$(BIN)/pytest --cov
