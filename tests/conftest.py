@@ -1,0 +1,50 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Timing is no property of the code under test, hence no deadline. CI tries the same examples every time, so
+# that a red run can be repeated; elsewhere new ones are tried each time.
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.register_profile("dev", deadline=None)
+settings.load_profile("ci" if os.environ.get("KEYLEDGER_CI") else "dev")
+
+KEPT_VARIABLES = {"KEYLEDGER_CI", "KEYLEDGER_REAL_DATA"}
+TERMINAL_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
+
+
+@pytest.fixture(autouse=True)
+def _isolated_environment(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep the ledger, settings and terminal of whoever runs the tests out of them."""
+    for name in [name for name in os.environ if name.startswith("KEYLEDGER_")]:
+        if name not in KEPT_VARIABLES:
+            monkeypatch.delenv(name)
+    for name in TERMINAL_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    if request.node.get_closest_marker("performance"):
+        for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Give the folder of recorded cloud data; without one, skip here and fail in CI."""
+    value = os.environ.get("KEYLEDGER_REAL_DATA")
+    if value is None:
+        if os.environ.get("KEYLEDGER_CI"):
+            pytest.fail("KEYLEDGER_REAL_DATA is not set, and in CI no test may go without its data")
+        pytest.skip("KEYLEDGER_REAL_DATA is not set: point it to the folder of recorded cloud data")
+    folder = Path(value)
+    if not folder.is_dir():
+        pytest.fail(f"KEYLEDGER_REAL_DATA is {value}, which is no folder")
+    return folder
