@@ -91,7 +91,9 @@ def validate_expiry(expires_at: int | None, now: int) -> int | None:
     return expires_at
 
 
-def denial(state: KeyState, expires_at: int | None, overlap_ends_at: int | None, at: int) -> DenialReason | None:
+def denial(
+    state: KeyState, expires_at: int | None, overlap_ends_at: int | None, at: int
+) -> DenialReason | None:
     """Why a key in this state is refused at a moment, or None where it is valid."""
     match state:
         case KeyState.REVOKED:

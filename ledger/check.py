@@ -69,7 +69,12 @@ UNKNOWN = Verdict(valid=False, reason=Reason.UNKNOWN)
 
 
 def check(
-    recorder: EventRecorder, peppers: Peppers, secret: Secret, presented: Presented, now: int, random_bytes: ids.RandomBytes
+    recorder: EventRecorder,
+    peppers: Peppers,
+    secret: Secret,
+    presented: Presented,
+    now: int,
+    random_bytes: ids.RandomBytes,
 ) -> Verdict:
     """Answer for a presented secret; what the answer rests on is durable before it is given."""
     fingerprints = peppers.fingerprints(secret)
@@ -98,7 +103,9 @@ def flush_denied(connection: Connection, recorder: EventRecorder, now: int) -> N
         rest = msgspec.structs.replace(
             first, occurred_at=row.first_at, recorded_at=now, count=row.count, last_at=row.last_at
         )
-        recorder.append(connection, [(row.stream_id, _next_version(connection, row.stream_id), rest.topic, encode(rest))])
+        recorder.append(
+            connection, [(row.stream_id, _next_version(connection, row.stream_id), rest.topic, encode(rest))]
+        )
 
 
 def _record_use(
@@ -160,7 +167,9 @@ def _count_denial(connection: Connection, stream_id: bytes, event: KeyUseDenied)
         state=encode(event),
     )
     count = denied_uses.c.count + 1
-    connection.execute(upsert.on_conflict_do_update(index_elements=["stream_id"], set_={"count": count, "last_at": at}))
+    connection.execute(
+        upsert.on_conflict_do_update(index_elements=["stream_id"], set_={"count": count, "last_at": at})
+    )
 
 
 def _next_version(connection: Connection, stream_id: bytes) -> int:

@@ -106,7 +106,10 @@ def find(connection: Connection, organization_id: bytes, reference: str) -> Cred
 
     During a rotation the name means the successor. Raises NotFound or Ambiguous.
     """
-    for candidates in (_named(connection, organization_id, reference), _prefixed(connection, organization_id, reference)):
+    for candidates in (
+        _named(connection, organization_id, reference),
+        _prefixed(connection, organization_id, reference),
+    ):
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
@@ -115,7 +118,10 @@ def find(connection: Connection, organization_id: bytes, reference: str) -> Cred
 
 
 def _named(connection: Connection, organization_id: bytes, reference: str) -> list[Credential]:
-    exact: list[ColumnElement[bool]] = [credentials.c.name == reference, credentials.c.external_id == reference]
+    exact: list[ColumnElement[bool]] = [
+        credentials.c.name == reference,
+        credentials.c.external_id == reference,
+    ]
     try:
         exact.append(credentials.c.key_id == parse_id(reference))
     except InvalidInput:

@@ -82,7 +82,9 @@ def open_database(address: str, *, create: bool = False) -> Database:
     """
     path = sqlite_path(address)
     if path is None:
-        raise LedgerUnavailable(f"{address.partition(':')[0]!r} databases are not supported; give a path or sqlite:///PATH")
+        raise LedgerUnavailable(
+            f"{address.partition(':')[0]!r} databases are not supported; give a path or sqlite:///PATH"
+        )
     return _open_sqlite(path, create=create)
 
 
@@ -117,7 +119,12 @@ def _open_sqlite(path: Path, *, create: bool) -> Database:
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(
-            uri, uri=True, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=256
+            uri,
+            uri=True,
+            timeout=LOCK_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
 
     engine = create_engine(

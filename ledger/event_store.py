@@ -26,7 +26,9 @@ SUBSCRIPTION_BATCH = 500
 # originator_id, originator_version, topic, state
 EventRow = tuple[bytes, int, str, bytes]
 
-_INSERT = "INSERT INTO events (position, originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?, ?)"
+_INSERT = (
+    "INSERT INTO events (position, originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?, ?)"
+)
 
 
 class EventRecorder(ProcessRecorder):

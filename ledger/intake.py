@@ -96,7 +96,11 @@ class Recording:
         self._count(outcome)
 
     def _learn(self, batch: Sequence[Item], organization_id: bytes) -> None:
-        asked = {self._key_id(item.key, organization_id) for item in batch if not isinstance(item, Refusal | Coverage)}
+        asked = {
+            self._key_id(item.key, organization_id)
+            for item in batch
+            if not isinstance(item, Refusal | Coverage)
+        }
         asked -= self._known
         if asked:
             with self._recorder.database.read() as connection:
@@ -128,8 +132,12 @@ class Recording:
                 check_use(item, stamp.recorded_at)
                 key_id = self._key_id(item.key, stamp.organization_id)
                 if isinstance(item.key, bytes) and key_id not in self._known:
-                    raise InvalidInput(f"unknown key {ids.format_id(key_id)}; `keyledger key list` shows the keys")
-                return use_stream_id(item, stamp.organization_id, self._random_bytes), used(item, key_id, stamp)
+                    raise InvalidInput(
+                        f"unknown key {ids.format_id(key_id)}; `keyledger key list` shows the keys"
+                    )
+                return use_stream_id(item, stamp.organization_id, self._random_bytes), used(
+                    item, key_id, stamp
+                )
             case Observation():
                 event = observed(item, self._key_id(item.key, stamp.organization_id), stamp)
             case UsageSummary():
@@ -143,7 +151,9 @@ class Recording:
         self.intake.refused += 1
         self._on_refused(refusal)
 
-    def _strangers(self, connection: Connection, entries: Sequence[Entry], stamp: Stamp) -> dict[bytes, Observation]:
+    def _strangers(
+        self, connection: Connection, entries: Sequence[Entry], stamp: Stamp
+    ) -> dict[bytes, Observation]:
         """The outside keys that nobody has spoken of yet; under the append lock the answer stands."""
         unknown: dict[bytes, Observation] = {}
         for item in (entry.item for entry in entries):
@@ -156,7 +166,11 @@ class Recording:
         return {key_id: seen for key_id, seen in unknown.items() if key_id not in known}
 
     def _meet(
-        self, connection: Connection, strangers: dict[bytes, Observation], entries: Sequence[Entry], stamp: Stamp
+        self,
+        connection: Connection,
+        strangers: dict[bytes, Observation],
+        entries: Sequence[Entry],
+        stamp: Stamp,
     ) -> None:
         """Observe the strangers that the batch itself says nothing more of."""
         told = {entry.event.key_id for entry in entries if isinstance(entry.event, KeyObserved)}

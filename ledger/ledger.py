@@ -1,7 +1,5 @@
 """The ledger: every command on organizations, members and keys, decided from events and recorded as events."""
 
-import secrets
-import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TypeAlias
@@ -76,11 +74,6 @@ class KeyChanges(msgspec.Struct, frozen=True):
     scopes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
-def system_clock() -> int:
-    """The machine's clock, in microseconds since 1970."""
-    return time.time_ns() // 1000
-
-
 class Ledger:
     """Commands on one database. Each takes an organization and the actor, whose role it checks.
 
@@ -91,8 +84,8 @@ class Ledger:
     def __init__(
         self,
         database: Database,
-        clock: Clock = system_clock,
-        random_bytes: ids.RandomBytes = secrets.token_bytes,
+        clock: Clock,
+        random_bytes: ids.RandomBytes,
         peppers: Peppers = NO_PEPPERS,
     ) -> None:
         self.database = database
@@ -118,26 +111,34 @@ class Ledger:
             OrganizationCreated(*header, name=name, secret_prefix=prefix),
             MemberAdded(*header, member_id=member_id, role=Role.ADMIN, personal=admin),
         ]
-        self._streams.append([Decision(organization_id, version, event) for version, event in enumerate(founding, 1)])
+        self._streams.append(
+            [Decision(organization_id, version, event) for version, event in enumerate(founding, 1)]
+        )
         return self._streams.organization(organization_id)
 
     def organization_names(self) -> list[str]:
         """The names of all organizations of the ledger, sorted."""
         with self.database.read() as connection:
-            return list(connection.execute(select(organizations.c.name).order_by(organizations.c.name)).scalars())
+            return list(
+                connection.execute(select(organizations.c.name).order_by(organizations.c.name)).scalars()
+            )
 
     def organization(self, name: str | None = None) -> Organization:
         """The organization of that name; without a name the only one."""
         names = self.organization_names()
         if name is None and len(names) != 1:
             known = ", ".join(names) or "none"
-            raise InvalidInput(f"say which organization with --org or KEYLEDGER_ORG; the ledger holds: {known}")
+            raise InvalidInput(
+                f"say which organization with --org or KEYLEDGER_ORG; the ledger holds: {known}"
+            )
         wanted = names[0] if name is None else name
         with self.database.read() as connection:
             query = select(organizations.c.organization_id).where(organizations.c.name == wanted)
             organization_id = connection.execute(query).scalar()
         if organization_id is None:
-            raise NotFound(f"there is no organization {wanted!r} here; the ledger holds: {', '.join(names) or 'none'}")
+            raise NotFound(
+                f"there is no organization {wanted!r} here; the ledger holds: {', '.join(names) or 'none'}"
+            )
         return self._streams.organization(organization_id)
 
     def add_member(self, org: Organization, actor: Actor, details: MemberDetails, role: Role) -> bytes:
@@ -196,7 +197,9 @@ class Ledger:
         self._streams.append([Decision(key.id, key.version + n, event) for n, event in enumerate(decided, 1)])
         return len(decided)
 
-    def disable_key(self, org: Organization, actor: Actor, credential: Credential, reason: str | None = None) -> None:
+    def disable_key(
+        self, org: Organization, actor: Actor, credential: Credential, reason: str | None = None
+    ) -> None:
         """Refuse a key until it is enabled again."""
         key = self.key(credential)
         self._decide(key.id, key.version, api_key.disable(key, reason, self._stamp(org, actor)))
@@ -206,7 +209,9 @@ class Ledger:
         key = self.key(credential)
         self._decide(key.id, key.version, api_key.enable(key, self._stamp(org, actor)))
 
-    def revoke_key(self, org: Organization, actor: Actor, credential: Credential, reason: str | None = None) -> None:
+    def revoke_key(
+        self, org: Organization, actor: Actor, credential: Credential, reason: str | None = None
+    ) -> None:
         """End a key for good; it is refused from the moment that this returns."""
         key = self.key(credential)
         self._decide(key.id, key.version, api_key.revoke(key, reason, self._stamp(org, actor)))
@@ -239,7 +244,9 @@ class Ledger:
         `on_refused` hears of each item that was not stored, `on_batch` the counts after each batch that is on disk.
         """
         require_admin(actor, "record uses")
-        recording = Recording(self.recorder, lambda: self._stamp(org, actor), self._random_bytes, on_refused, on_batch)
+        recording = Recording(
+            self.recorder, lambda: self._stamp(org, actor), self._random_bytes, on_refused, on_batch
+        )
         return recording.run(items)
 
     def check(self, secret: Secret, presented: Presented) -> Verdict:

@@ -68,7 +68,9 @@ class Organization(msgspec.Struct, frozen=True):
 def validate_organization_name(name: str) -> str:
     """The name, which is also typed on command lines: letters and digits joined by `.`, `_` or `-`."""
     if len(name) > _MAX_NAME or not _NAME.fullmatch(name):
-        raise InvalidInput(f"{name[:80]!r} cannot name an organization; use letters, digits, '.', '_' and '-'")
+        raise InvalidInput(
+            f"{name[:80]!r} cannot name an organization; use letters, digits, '.', '_' and '-'"
+        )
     return name
 
 
@@ -79,7 +81,9 @@ def validate_email(email: str) -> str:
     return email
 
 
-def add_member(organization: Organization, member_id: bytes, details: MemberDetails, role: Role, stamp: Stamp) -> MemberAdded:
+def add_member(
+    organization: Organization, member_id: bytes, details: MemberDetails, role: Role, stamp: Stamp
+) -> MemberAdded:
     """Let a person in."""
     require_admin(stamp.actor, "add members")
     validate_email(details.email)
@@ -108,7 +112,9 @@ def remove_member(organization: Organization, email: str, stamp: Stamp) -> Membe
     return MemberRemoved(*stamp.header(), member_id=member.id)
 
 
-def evolve(organization: Organization | None, organization_id: bytes, version: int, event: Event) -> Organization:
+def evolve(
+    organization: Organization | None, organization_id: bytes, version: int, event: Event
+) -> Organization:
     """The organization after one more event of its stream."""
     if isinstance(event, OrganizationCreated):
         return Organization(organization_id, version, event.name, event.secret_prefix)
@@ -139,4 +145,6 @@ def _require_another_admin(organization: Organization, member: Member) -> None:
         if other.id != member.id and not other.removed and other.role is Role.ADMIN
     )
     if member.role is Role.ADMIN and not any(others):
-        raise WrongState(f"{member.email!r} is the last admin of {organization.name!r}; make somebody else admin first")
+        raise WrongState(
+            f"{member.email!r} is the last admin of {organization.name!r}; make somebody else admin first"
+        )

@@ -138,7 +138,9 @@ def check_schema(database: Database) -> None:
     """Refuse a database that is no ledger, or one that this version cannot read."""
     with database.read() as connection:
         if not inspect(connection).has_table(about.name):
-            raise LedgerUnavailable(f"{database.name} is not a keyledger ledger; `keyledger init ORG` makes one")
+            raise LedgerUnavailable(
+                f"{database.name} is not a keyledger ledger; `keyledger init ORG` makes one"
+            )
         found = schema_version(connection)
     if found != SCHEMA_VERSION:
         raise LedgerUnavailable(

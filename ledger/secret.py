@@ -84,7 +84,9 @@ class Peppers(msgspec.Struct, frozen=True):
 def check_prefix(prefix: str) -> None:
     """Refuse a prefix that would not survive a double click or a scanner."""
     if not _PREFIX.fullmatch(prefix):
-        raise InvalidInput(f"{prefix!r} cannot be a secret's prefix; use 1 to 16 of a-z and 0-9, a letter first")
+        raise InvalidInput(
+            f"{prefix!r} cannot be a secret's prefix; use 1 to 16 of a-z and 0-9, a letter first"
+        )
 
 
 def new_secret(prefix: str, random_bytes: RandomBytes) -> Secret:

@@ -17,7 +17,9 @@ from ledger.ids import format_id
 from ledger.organization import Organization
 from ledger.schema import organizations
 
-CONFLICT = "somebody else changed this at the same moment and was first; nothing was stored: look again and repeat"
+CONFLICT = (
+    "somebody else changed this at the same moment and was first; nothing was stored: look again and repeat"
+)
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -57,7 +59,9 @@ class Streams:
 
         Raises Conflict where another decision took a place first.
         """
-        rows: list[StreamEvent] = [StreamEvent(UUID(bytes=d.stream_id), d.version, d.event) for d in decisions]
+        rows: list[StreamEvent] = [
+            StreamEvent(UUID(bytes=d.stream_id), d.version, d.event) for d in decisions
+        ]
 
         def index(connection: Connection) -> None:
             for decision in decisions:
