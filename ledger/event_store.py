@@ -1,6 +1,6 @@
 """The event store: eventsourcing's recorder over one table, with promises about what an append means."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event as Flag
 from typing import Any
 from uuid import UUID
@@ -144,7 +144,7 @@ class PollingSubscription(Subscription[ApplicationRecorder]):
     def __init__(self, recorder: EventRecorder, gt: int | None, topics: Sequence[str]) -> None:
         super().__init__(recorder, gt, topics)
         self._stopped = Flag()
-        self._batch: Iterable[Notification] = iter(())
+        self._batch: Iterator[Notification] = iter(())
         # The driver's own connection: SQLAlchemy would begin a transaction and so pin what this one sees.
         self._connection = recorder.database.engine.raw_connection()
 
@@ -163,16 +163,13 @@ class PollingSubscription(Subscription[ApplicationRecorder]):
                 self._last_notification_id = notification.id
                 return notification
             seen = self._data_version()
-            self._fetch()
-            if not self._batch:
+            found = self._recorder.select_notifications(
+                self._last_notification_id, SUBSCRIPTION_BATCH, topics=self._topics, inclusive_of_start=False
+            )
+            self._batch = iter(found)
+            if not found:
                 self._wait(seen)
         raise StopIteration
-
-    def _fetch(self) -> None:
-        found = self._recorder.select_notifications(
-            self._last_notification_id, SUBSCRIPTION_BATCH, topics=self._topics, inclusive_of_start=False
-        )
-        self._batch = iter(found) if found else ()
 
     def _wait(self, seen: int) -> None:
         while self._data_version() == seen and not self._stopped.wait(POLL_INTERVAL_S):
