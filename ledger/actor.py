@@ -7,7 +7,7 @@ from ledger.events import Authentication, Role
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """A member (or, later, a key) at work: its id, its role, how it was established and the name to speak of it."""
+    """A member (or, later, a key) at work: its id, its role, how that was shown and its name in messages."""
 
     id: bytes
     authentication: Authentication
@@ -33,5 +33,6 @@ def require_admin(actor: Actor, doing: str) -> None:
     """Refuse anyone but an admin; `doing` completes the sentence, as in `create keys`."""
     if actor.role is not Role.ADMIN:
         raise NotAllowed(
-            f"{actor.name} has the role {actor.role} and may only read; ask an admin of the organization to {doing}"
+            f"{actor.name} has the role {actor.role} and may only read;"
+            f" ask an admin of the organization to {doing}"
         )

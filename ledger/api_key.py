@@ -117,8 +117,8 @@ def rename(key: ApiKey, name: str, stamp: Stamp) -> KeyRenamed:
     return KeyRenamed(*stamp.header(), name=validate_name(name))
 
 
-def change_owner(key: ApiKey, owner: Owner, stamp: Stamp) -> KeyOwnerChanged:
-    """Make somebody else answer for the key; a revoked key may change its owner too."""
+def change_owner(owner: Owner, stamp: Stamp) -> KeyOwnerChanged:
+    """Make somebody else answer for a key, whatever its state: a revoked key may change its owner too."""
     require_admin(stamp.actor, "change the owner of keys")
     return KeyOwnerChanged(*stamp.header(), owner_id=owner.member_id, personal=owner.details)
 

@@ -68,7 +68,7 @@ class Verdict(msgspec.Struct, frozen=True):
 UNKNOWN = Verdict(valid=False, reason=Reason.UNKNOWN)
 
 
-def check(
+def check(  # noqa: PLR0913, PLR0917 - clock and randomness are arguments too
     recorder: EventRecorder,
     peppers: Peppers,
     secret: Secret,
@@ -88,9 +88,11 @@ def check(
         refused = denial(key.state, key.expires_at, key.overlap_ends_at, now)
         stamp = _stamp(key, now)
         if refused is None:
-            _record_use(connection, recorder, key, presented, stamp, random_bytes)
+            stream_id = ids.timed_id(now, random_bytes(10))
+            used = _used(key, presented, stamp)
+            recorder.append(connection, [(stream_id, 1, used.topic, encode(used))])
         else:
-            _record_denial(connection, recorder, key, refused, presented, stamp)
+            _record_denial(connection, recorder, _denied(key, refused, presented, stamp))
         return _verdict(connection, key, refused)
 
 
@@ -108,15 +110,8 @@ def flush_denied(connection: Connection, recorder: EventRecorder, now: int) -> N
         )
 
 
-def _record_use(
-    connection: Connection,
-    recorder: EventRecorder,
-    key: Credential,
-    presented: Presented,
-    stamp: Stamp,
-    random_bytes: ids.RandomBytes,
-) -> None:
-    event = KeyUsed(
+def _used(key: Credential, presented: Presented, stamp: Stamp) -> KeyUsed:
+    return KeyUsed(
         *stamp.header(),
         key_id=key.key_id,
         service=presented.service,
@@ -124,23 +119,10 @@ def _record_use(
         reporter=presented.reporter,
         personal=presented.details,
     )
-    stream_id = ids.timed_id(stamp.recorded_at, random_bytes(10))
-    recorder.append(connection, [(stream_id, 1, event.topic, encode(event))])
 
 
-def _record_denial(
-    connection: Connection,
-    recorder: EventRecorder,
-    key: Credential,
-    refused: DenialReason,
-    presented: Presented,
-    stamp: Stamp,
-) -> None:
-    """Append the first denial of a minute at once and count the rest, so that a hammering client fills no ledger."""
-    minute = stamp.recorded_at - stamp.recorded_at % MINUTE_US
-    parts = ("denied", key.organization_id, key.key_id, refused, presented.service, presented.caller, minute)
-    stream_id = ids.timed_id(minute, ids.digest(*parts))
-    event = KeyUseDenied(
+def _denied(key: Credential, refused: DenialReason, presented: Presented, stamp: Stamp) -> KeyUseDenied:
+    return KeyUseDenied(
         *stamp.header(),
         key_id=key.key_id,
         reason=refused,
@@ -149,6 +131,13 @@ def _record_denial(
         reporter=presented.reporter,
         personal=presented.details,
     )
+
+
+def _record_denial(connection: Connection, recorder: EventRecorder, event: KeyUseDenied) -> None:
+    """Append a minute's first denial at once and count the rest: a hammering client fills no ledger."""
+    minute = event.occurred_at - event.occurred_at % MINUTE_US
+    parts = ("denied", event.organization_id, event.key_id, event.reason, event.service, event.caller, minute)
+    stream_id = ids.timed_id(minute, ids.digest(*parts))
     version = _next_version(connection, stream_id)
     if version == 1:
         recorder.append(connection, [(stream_id, version, event.topic, encode(event))])

@@ -1,11 +1,12 @@
-"""The credential index: which keys there are and how each stands, committed together with the events that say so.
+"""The credential index: which keys there are and how each stands, committed with the events that say so.
 
-A check reads it in the very transaction that records the use, so no answer is older than the record. For a key
-that was minted elsewhere it holds only the names by which the key is found.
+A check reads it in the very transaction that records the use, so no answer is older than the record. For a
+key that was minted elsewhere it holds only the names by which the key is found.
 """
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -102,7 +103,7 @@ def linked_by(connection: Connection, organization_id: bytes, source: str, link:
 
 
 def find(connection: Connection, organization_id: bytes, reference: str) -> Credential:
-    """The key that a person means by an id, a name, an outside id or an id's first characters (four at least).
+    """The key that a person means by an id, a name, an outside id or an id's first four characters or more.
 
     During a rotation the name means the successor. Raises NotFound or Ambiguous.
     """
@@ -122,10 +123,8 @@ def _named(connection: Connection, organization_id: bytes, reference: str) -> li
         credentials.c.name == reference,
         credentials.c.external_id == reference,
     ]
-    try:
+    with suppress(InvalidInput):
         exact.append(credentials.c.key_id == parse_id(reference))
-    except InvalidInput:
-        pass
     query = select(credentials).where(credentials.c.organization_id == organization_id, or_(*exact))
     found = [_credential(row) for row in connection.execute(query)]
     # The living before the dead, and of a rotation's two the successor.

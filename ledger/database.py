@@ -35,8 +35,8 @@ _REMEDIES = (
 class Database:
     """One engine; `read` and `write` are its only transactions.
 
-    A write takes the append lock first and is durable when it returns: SQLite begins IMMEDIATE and commits with
-    synchronous=FULL in WAL mode.
+    A write takes the append lock first and is durable when it returns: SQLite begins IMMEDIATE and commits
+    with synchronous=FULL in WAL mode.
     """
 
     def __init__(self, engine: Engine, name: str, *, writable: bool = True) -> None:

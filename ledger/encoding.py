@@ -1,4 +1,4 @@
-"""The form in which events are stored: topic and msgpack state, and eventsourcing's mapper between the two."""
+"""The form in which events are stored: topic and msgpack state, and eventsourcing's mapper to them."""
 
 from collections.abc import Callable
 from typing import Any

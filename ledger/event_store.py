@@ -34,9 +34,9 @@ _INSERT = (
 class EventRecorder(ProcessRecorder):
     """Appends and reads rows of events.
 
-    - An append that has returned is on disk, whole; one that has not returned may be there whole or not at all.
-    - Positions are gapless and in commit order: they are assigned under the append lock that is held until the commit, so
-      whoever has seen position N has seen all below it, for ever.
+    - An append that has returned is on disk, whole; one that has not returned is there whole or not at all.
+    - Positions are gapless and in commit order: they are assigned under the append lock, which is held until
+      the commit, so whoever has seen position N has seen all below it, for ever.
     - A place in a stream is taken once: the second append to it raises IntegrityError and stores nothing.
     """
 
@@ -46,7 +46,7 @@ class EventRecorder(ProcessRecorder):
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> int:
         """Append rows within a write transaction; returns the position of the last one.
 
-        Raises sqlalchemy.exc.IntegrityError where a place is taken; the transaction is then to be rolled back.
+        Raises sqlalchemy.exc.IntegrityError where a place is taken; the transaction must then be rolled back.
         """
         last = max_position(connection)
         numbered = [(position, *row) for position, row in enumerate(rows, last + 1)]
@@ -59,7 +59,7 @@ class EventRecorder(ProcessRecorder):
         stored_events: Sequence[StoredEvent],
         tracking: Tracking | None = None,
         also: Callable[[Connection], object] | None = None,
-        **_kwargs: Any,
+        **_kwargs: object,
     ) -> Sequence[int]:
         """Append events, a tracking record and whatever `also` writes, in one transaction."""
         rows = [(_id_bytes(e.originator_id), e.originator_version, e.topic, e.state) for e in stored_events]
@@ -139,7 +139,7 @@ class EventRecorder(ProcessRecorder):
 
 
 class PollingSubscription(Subscription[ApplicationRecorder]):
-    """Yields events as they are appended; at the end it watches SQLite's data_version, which costs no read of a table."""
+    """Yields events as they are appended; at the end watches SQLite's data_version, which reads no table."""
 
     def __init__(self, recorder: EventRecorder, gt: int | None, topics: Sequence[str]) -> None:
         super().__init__(recorder, gt, topics)
@@ -153,7 +153,7 @@ class PollingSubscription(Subscription[ApplicationRecorder]):
         super().stop()
         self._stopped.set()
 
-    def __exit__(self, *args: object, **kwargs: Any) -> None:
+    def __exit__(self, *args: object, **kwargs: object) -> None:
         super().__exit__(*args, **kwargs)
         self._connection.close()
 
@@ -192,7 +192,7 @@ def tracked(connection: Connection, application_name: str) -> int | None:
 
 
 def track(connection: Connection, record: Tracking) -> None:
-    """Move an application's position forward within a transaction; IntegrityError where it is there already."""
+    """Move an application's position forward in a transaction; IntegrityError where it is there already."""
     upsert = insert(tracking).values(
         application_name=record.application_name, notification_id=record.notification_id
     )

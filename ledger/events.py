@@ -1,9 +1,9 @@
 """Domain events: what happened, in the past tense, each shape named once for ever.
 
-An event is stored as its topic and a msgpack array of its fields in the order written here. Ids are 16 bytes, moments
-are whole microseconds since 1970 in UTC. A stored shape never changes: a field may be added at the end with a default,
-anything else is a new topic. No field ever holds a secret. Personal data (e-mail, address, agent) sits in
-`personal` alone, so that it can be sealed per subject; everything else refers to people by id.
+An event is stored as its topic and a msgpack array of its fields in the order written here. Ids are 16 bytes,
+moments are whole microseconds since 1970 in UTC. A stored shape never changes: a field may be added at the
+end with a default, anything else is a new topic. No field ever holds a secret. Personal data (e-mail,
+address, agent) sits in `personal` alone, to be sealed per subject; everything else refers to people by id.
 """
 
 from enum import IntEnum, StrEnum
@@ -280,7 +280,7 @@ class KeyUsageSummarized(Event, frozen=True, array_like=True):
 
 
 class CoverageReported(Event, frozen=True, array_like=True):
-    """Its own stream: a reporter vouches that it told every use of a source's (and account's) keys in a period."""
+    """Its own stream: a reporter vouches that it told every use of a source's (or an account's) keys."""
 
     topic = "coverage-reported/1"
 

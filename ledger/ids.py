@@ -1,8 +1,8 @@
 """Identifiers: 16 bytes inside, the usual hyphenated text at the doors.
 
-Ids of one-event streams (uses, observations) are UUIDv8 (RFC 9562): 48 bits of the moment in milliseconds, the
-rest SHA-256 of what identifies the event. The hash keeps anyone from squatting another's id; the leading time
-keeps the store's unique index appending at its right edge.
+Ids of one-event streams (uses, observations) are UUIDv8 (RFC 9562): 48 bits of the moment in milliseconds,
+the rest SHA-256 of what identifies the event. The hash keeps anyone from squatting another's id; the leading
+time keeps the store's unique index appending at its right edge.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Intake: streams of uses and observations into durable batches, each repeat recognized and each refusal told."""
+"""Intake: streams of uses and observations into durable batches; repeats are recognized, refusals told."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
@@ -35,7 +35,10 @@ BATCH_SIZE = 1000
 MATCHING = "keyledger"
 
 _LOOKUP_CHUNK = 500
-_CONFLICT = "another use with this id and moment, but other content, is stored already; it was kept and this one was not"
+_CONFLICT = (
+    "another use with this id and moment, but other content, is stored already;"
+    " it was kept and this one was not"
+)
 
 Item: TypeAlias = Use | Observation | UsageSummary | Coverage | Refusal
 OnRefused: TypeAlias = Callable[[Refusal], object]
@@ -211,7 +214,7 @@ class Outcome(msgspec.Struct):
 def append_once(connection: Connection, recorder: EventRecorder, entries: Sequence[Entry]) -> Outcome:
     """Append the entries whose streams are free, recognizing repeats by their content.
 
-    Most batches hold no repeat, so the plain append is tried first and the look-up is done only when it fails.
+    Most batches hold no repeat, so the plain append is tried first and the look-up done only when it fails.
     """
     savepoint = connection.begin_nested()
     try:

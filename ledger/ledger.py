@@ -1,4 +1,4 @@
-"""The ledger: every command on organizations, members and keys, decided from events and recorded as events."""
+"""The ledger: every command on organizations, members and keys, decided from events, recorded as events."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -69,15 +69,15 @@ class KeyChanges(msgspec.Struct, frozen=True):
     """What to change of a key; UNSET leaves it."""
 
     name: str | msgspec.UnsetType = msgspec.UNSET
-    owner: str | None | msgspec.UnsetType = msgspec.UNSET
-    expires_at: int | None | msgspec.UnsetType = msgspec.UNSET
+    owner: str | msgspec.UnsetType | None = msgspec.UNSET
+    expires_at: int | msgspec.UnsetType | None = msgspec.UNSET
     scopes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Ledger:
     """Commands on one database. Each takes an organization and the actor, whose role it checks.
 
-    A command raises a Refused, with nothing stored, where it may not be; when it returns, what it did is on disk.
+    A command raises a Refused, with nothing stored, where it may not be; once it returns, all is on disk.
     `clock` tells microseconds since 1970; `random_bytes` must be fit for secrets.
     """
 
@@ -166,7 +166,8 @@ class Ledger:
         if not credential.is_minted_here:
             outside = credential.external_id
             raise WrongState(
-                f"{outside} was minted by {credential.source}, where it must be changed; keyledger only keeps its record"
+                f"{outside} was minted by {credential.source}, where it must be changed;"
+                " keyledger only keeps its record"
             )
         return self._streams.key(credential.key_id)
 
@@ -188,7 +189,7 @@ class Ledger:
         if not isinstance(changes.owner, msgspec.UnsetType):
             owner = self._owner(org, changes.owner)
             if (owner.member_id, owner.name) != (key.owner_id, key.owner):
-                decided.append(api_key.change_owner(key, owner, stamp))
+                decided.append(api_key.change_owner(owner, stamp))
         if not isinstance(changes.expires_at, msgspec.UnsetType) and changes.expires_at != key.expires_at:
             decided.append(api_key.change_expiry(key, changes.expires_at, stamp))
         if not isinstance(changes.scopes, msgspec.UnsetType) and set(changes.scopes) != set(key.scopes):
@@ -219,7 +220,7 @@ class Ledger:
     def rotate_key(
         self, org: Organization, actor: Actor, credential: Credential, overlap: timedelta = DEFAULT_OVERLAP
     ) -> RotatedKey:
-        """Mint a successor with the name, owner and scopes of the key, which works on until the overlap ends."""
+        """Mint a successor with the key's name, owner and scopes; the key works on until the overlap ends."""
         if not timedelta() <= overlap <= MAX_OVERLAP:
             raise InvalidInput(f"the overlap must be from 0 to {MAX_OVERLAP.days} days")
         key = self.key(credential)
@@ -241,7 +242,7 @@ class Ledger:
     ) -> Intake:
         """Take in uses and observations, in durable batches of 1,000 and bounded memory.
 
-        `on_refused` hears of each item that was not stored, `on_batch` the counts after each batch that is on disk.
+        `on_refused` hears of each item that was not stored, `on_batch` the counts after each batch on disk.
         """
         require_admin(actor, "record uses")
         recording = Recording(

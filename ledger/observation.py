@@ -1,7 +1,7 @@
-"""Keys that were minted elsewhere: how sources name them, what they say of them, and the events that it becomes.
+"""Keys that were minted elsewhere: how sources name them, what they say of them, and the events it becomes.
 
-An observation is never refused for contradicting another. Each is its own stream, identified by its content, so a
-repeat changes nothing, and readers fold them by (occurred at, id), so the order of arrival does not matter.
+An observation is never refused for contradicting another. Each is its own stream, identified by its content,
+so a repeat changes nothing, and readers fold them by (occurred at, id), so the order of arrival is no matter.
 """
 
 import msgspec
@@ -26,7 +26,7 @@ _SLOT_PREFIX = "arn:"
 class ExternalKey(msgspec.Struct, frozen=True):
     """A key as its source names it.
 
-    `generation` tells apart keys that follow each other under one external id (the slots of a credential report).
+    `generation` tells apart keys that follow each other under one external id (a credential report's slots).
     """
 
     source: str
@@ -51,7 +51,7 @@ class Observation(msgspec.Struct, frozen=True):
 
 
 class UsageSummary(msgspec.Struct, frozen=True):
-    """What a report says of a key's use from `covers_from` to `covers_to`; `occurred_at` is the report's own moment."""
+    """What a report of `occurred_at` says of a key's use from `covers_from` to `covers_to`."""
 
     key: ExternalKey
     occurred_at: int
@@ -66,7 +66,7 @@ class UsageSummary(msgspec.Struct, frozen=True):
 
 
 class Coverage(msgspec.Struct, frozen=True):
-    """A reporter's word that it told every use in the period of a source's keys (of one account, where it is named)."""
+    """A reporter's word that it told every use of a source's keys (or of one account's) in the period."""
 
     reporter: str
     covers_from: int
@@ -77,7 +77,7 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 def observed_key_id(organization_id: bytes, key: ExternalKey) -> bytes:
-    """The id under which an organization keeps an outside key: the same on every machine, in any order of import."""
+    """The id under which an organization keeps an outside key: the same on every machine and in any order."""
     return ids.hashed_id("key", organization_id, key.source, key.external_id, key.generation)
 
 

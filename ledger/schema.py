@@ -98,14 +98,16 @@ about = Table(
     Column("schema_version", Integer, primary_key=True),
 )
 
-# OR REPLACE would delete the standing row without firing a delete trigger, so the insert itself is guarded: an
-# event goes to the end of the ledger and its place in its stream must be free.
+# OR REPLACE would delete the standing row without firing a delete trigger, so the insert itself is guarded:
+# an event goes to the end of the ledger and its place in its stream must be free.
 _SQLITE_GUARDS = (
     """CREATE TRIGGER events_are_appended BEFORE INSERT ON events
        WHEN NEW.position <> (SELECT coalesce(max(position), 0) + 1 FROM events)
          OR EXISTS (SELECT 1 FROM events
                     WHERE originator_id = NEW.originator_id AND originator_version = NEW.originator_version)
-       BEGIN SELECT RAISE(ABORT, 'events are only appended, each at the next position and at a free place'); END""",
+       BEGIN
+           SELECT RAISE(ABORT, 'events are only appended, each at the next position and at a free place');
+       END""",
     """CREATE TRIGGER events_are_not_updated BEFORE UPDATE ON events
        BEGIN SELECT RAISE(ABORT, 'events are immutable: UPDATE is refused'); END""",
     """CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events

@@ -1,7 +1,7 @@
 """The secret of an API key: made, checked offline, masked, fingerprinted; never stored.
 
-`kl_<43 base62 characters of 256 random bits>_<6 base62 characters of CRC32>`: underscores only, so that a double click
-selects all of it, and a checksum, so that a scanner can reject a look-alike without asking anyone.
+`kl_<43 base62 characters of 256 random bits>_<6 base62 characters of CRC32>`: underscores only, so that a
+double click selects all of it, and a checksum, so that a scanner can reject a look-alike on its own.
 """
 
 import hmac
@@ -59,7 +59,7 @@ class Secret:
 
 
 class Peppers(msgspec.Struct, frozen=True):
-    """Keys kept outside the database that fingerprints are made under: a current one (or none), and retired ones."""
+    """Keys outside the database that fingerprints are made under: a current one (or none), retired ones."""
 
     current: str | None = None
     keys: dict[str, bytes] = {}

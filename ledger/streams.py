@@ -1,4 +1,4 @@
-"""Streams of domain events: loaded by folding, appended with optimistic concurrency, indexed in the same transaction."""
+"""Streams of domain events: loaded by folding, appended with optimistic concurrency, indexed on the way."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -19,11 +19,11 @@ _FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
 
 
 class Use(msgspec.Struct, frozen=True):
-    """One use of a key (or `count` coalesced ones from `occurred_at` to `last_at`), before the ledger accepts it.
+    """A use of a key (or `count` coalesced ones from `occurred_at` to `last_at`), not accepted yet.
 
-    `key` is the id of a key that the ledger must know, or the outside name of one that it may meet here for the first
-    time. `given_id` is the reporter's own id of the use, which makes a repeat recognizable. `where` says where
-    the use was read (a line number, a file and record), for the refusal.
+    `key` is the id of a key that the ledger must know, or the outside name of one that it may meet here for
+    the first time. `given_id` is the reporter's own id of the use, which makes a repeat recognizable. `where`
+    says where the use was read (a line number, a file and record), for the refusal.
     """
 
     key: bytes | ExternalKey
@@ -50,7 +50,7 @@ class Refusal(msgspec.Struct, frozen=True):
 class Intake(msgspec.Struct):
     """What became of a stream of records.
 
-    `read`, `stored`, `duplicates` and `refused` count uses and usage summaries (and lines that could not be read);
+    `read`, `stored`, `duplicates` and `refused` count uses and usage summaries (and unreadable lines);
     `observations` counts what else was stored: states of outside keys and declared coverage.
     """
 

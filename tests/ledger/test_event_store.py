@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from unittest import TestCase
 
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import StoredEvent, Tracking
 from eventsourcing.tests.persistence import (
     AggregateRecorderTestCase,
     ApplicationRecorderTestCase,
@@ -19,14 +19,14 @@ from ledger.event_store import EventRecorder
 from ledger.schema import create_schema
 
 
-class OnSqlite:
+class OnSqlite(TestCase):
     """A fresh recorder for each test, on a file."""
+
+    recorder_class: type[EventRecorder] = EventRecorder
 
     def setUp(self) -> None:
         self.folder = TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
-
-    recorder_class = EventRecorder
 
     def create_recorder(self) -> EventRecorder:
         database = open_database(str(Path(self.folder.name) / "ledger.db"), create=True)
@@ -38,12 +38,14 @@ class OnSqlite:
 class WithoutPositions(EventRecorder):
     """The case for plain aggregate recorders wants no positions back, where ours always tells them."""
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:  # type: ignore[override]
-        super().insert_events(stored_events, **kwargs)
+    def insert_events(  # type: ignore[override]
+        self, stored_events: Sequence[StoredEvent], tracking: Tracking | None = None, **_kwargs: object
+    ) -> None:
+        super().insert_events(stored_events, tracking)
 
 
 class TestAggregateRecorder(OnSqlite, AggregateRecorderTestCase):
-    recorder_class = WithoutPositions
+    recorder_class: type[EventRecorder] = WithoutPositions
 
 
 class TestApplicationRecorder(OnSqlite, ApplicationRecorderTestCase):
