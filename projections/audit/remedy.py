@@ -5,6 +5,7 @@ import shlex
 from enum import StrEnum
 from typing import assert_never
 
+from ledger.events import KeyKind, KeyState
 from ledger.ids import format_id
 from ledger.observation import is_slot
 from projections.key_record import KeyRecord
@@ -14,6 +15,17 @@ AWS = "aws"
 _IAM_USER = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _USER_ARN = re.compile(r"arn:[\w-]+:iam::\d*:user/(?:[^/]+/)*(?P<user>[\w+=,.@-]{1,64})", re.ASCII)
 _ANY_ACCESS_KEY = "ACCESS_KEY_ID"
+
+_SOME_AWS_KEY = KeyRecord(
+    id=bytes(16),
+    name="",
+    kind=KeyKind.LONG_LIVED,
+    source=AWS,
+    state=KeyState.ACTIVE,
+    known_since=0,
+    external_id="AKIA...",
+    owner="USER",
+)
 
 
 class Action(StrEnum):
@@ -31,12 +43,23 @@ class Action(StrEnum):
 def remedy(action: Action, record: KeyRecord) -> str:
     """The command to type; words in capitals are to be filled in."""
     if action is Action.ROTATE and record.successor_id is not None:
+        # The successor is there; what is left to do is the end of the old key.
         action = Action.REVOKE
     if record.is_minted_here or action is Action.INVESTIGATE:
         return _here(action, format_id(record.id))
     if record.source == AWS:
         return _aws(action, record)
     return _elsewhere(action, record)
+
+
+def remedy_template(action: Action) -> str:
+    """The command for some key that was minted here."""
+    return _here(action, "KEY")
+
+
+def aws_remedy_template(action: Action) -> str:
+    """The command for some key of AWS."""
+    return _aws(action, _SOME_AWS_KEY)
 
 
 def _here(action: Action, key: str) -> str:
@@ -71,7 +94,9 @@ def _aws(action: Action, record: KeyRecord) -> str:
             return "aws iam create-user --user-name CALLER-NAME"
         case Action.REPORT_USE:
             return "keyledger import iam-credential-report FILE"
-        case Action.RENAME | Action.INVESTIGATE:
+        case Action.INVESTIGATE:
+            return _here(action, format_id(record.id))
+        case Action.RENAME:
             return _elsewhere(action, record)
         case _:
             assert_never(action)
@@ -98,12 +123,4 @@ def _iam_user(record: KeyRecord) -> str | None:
 
 def _elsewhere(action: Action, record: KeyRecord) -> str:
     key = f"{record.external_id or format_id(record.id)} at its source ({record.source})"
-    match action:
-        case Action.DISABLE | Action.REVOKE | Action.ROTATE | Action.RENAME | Action.SPLIT:
-            return f"{action} {key}"
-        case Action.REPORT_USE:
-            return f"import the uses of {key}"
-        case Action.INVESTIGATE:
-            return f"keyledger key history {format_id(record.id)}"
-        case _:
-            assert_never(action)
+    return f"import the uses of {key}" if action is Action.REPORT_USE else f"{action} {key}"

@@ -42,8 +42,8 @@ def watched_from(record: KeyRecord, as_of: int, policy: Policy) -> int:
     """The moment since when every use has to be known for the silence of a key to mean anything.
 
     A key that has been used must have been silent for the threshold, one that was never seen used since its
-    creation. Where creation is unknown, the key may have been in use before anyone told of it: it must have been
-    watched both since it became known and for the whole threshold.
+    creation. Where creation is unknown, the key may have been in use before anyone told of it: it must have
+    been watched both since it became known and for the whole threshold.
     """
     threshold_start = as_of - policy.unused_for // MICROSECOND
     if record.last_used_at is not None:
