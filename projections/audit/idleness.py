@@ -126,7 +126,9 @@ NO_USAGE_DATA = Rule(
         " minted here counts as covered where the policy says `assume_coverage`."
     ),
     resolution=(
-        "Import the source's logs or reports of use, or let the service that checks the key report its uses."
+        "Import the source's logs or reports of use, or let the service that checks the key report its"
+        " uses. Where the source cannot tell (AWS tracks use since 2015-04-22 only), rotate the key: its"
+        " successor is watched from the start."
     ),
     action=Action.REPORT_USE,
     controls=(
