@@ -15,8 +15,8 @@ from ledger.events import (
 def clip(event: Event, at: int) -> Event | None:
     """The event as far as it had happened by a moment; None where nothing of it had.
 
-    A source may have told later what had happened before: a key that it says was created by then existed, a last
-    use that it names was a use. What is known of a stretch of time only as a whole counts with its known ends.
+    A source may have told later what had happened before: a key that it says was created by then
+    existed, a last use that it names was a use. Of coalesced uses only the ends are known.
     """
     match event:
         case KeyUsed() | KeyUseDenied():
@@ -51,7 +51,7 @@ def _clip_observed(event: KeyObserved, at: int) -> Event | None:
 
 
 def _clip_summary(event: KeyUsageSummarized, at: int) -> Event | None:
-    """A last use after the moment hides whether there was one before it, and so the summary covers nothing of it."""
+    """A last use after the moment hides whether there was one before it, so nothing is covered then."""
     if event.last_used_at is not None and event.last_used_at > at:
         if event.first_used_at is None or event.first_used_at > at:
             return None

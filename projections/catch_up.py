@@ -1,4 +1,4 @@
-"""Catching up: events after the last projected position, batch by batch, into rows; each event exactly once."""
+"""Catching up: events after the last projected position, batch by batch, into rows, each exactly once."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -35,6 +35,23 @@ class Status(msgspec.Struct, frozen=True):
         return self.ledger_position - self.position
 
 
+class _Stretch(msgspec.Struct):
+    """What the events up to a position mean."""
+
+    batch: Batch
+    end: int
+
+
+class _Reading(msgspec.Struct, frozen=True):
+    """Which events to read, and as what."""
+
+    clip: Clip | None = None
+    until: int | None = None
+
+
+_EVERYTHING = _Reading()
+
+
 def status(database: Database) -> Status:
     """How far the read model is, without moving it."""
     with database.read() as connection:
@@ -48,7 +65,7 @@ def catch_up(database: Database, on_progress: OnProgress | None = None) -> int:
     `on_progress` hears the position come to and the one to come to.
     """
     _ensure(database)
-    return _advance(database, database, TABLES, on_progress=on_progress)
+    return _advance(database, database, TABLES, _EVERYTHING, on_progress)
 
 
 def rebuild(database: Database, on_progress: OnProgress | None = None) -> int:
@@ -56,9 +73,9 @@ def rebuild(database: Database, on_progress: OnProgress | None = None) -> int:
     with database.write() as connection:
         _SHADOW.drop(connection)
         _SHADOW.create(connection)
-    _advance(database, database, _SHADOW, on_progress=on_progress)
+    _advance(database, database, _SHADOW, _EVERYTHING, on_progress)
     with database.write() as connection:
-        while stretch := _read_on(connection, _SHADOW.position(connection)):
+        while stretch := _read_on(connection, _SHADOW.position(connection), _EVERYTHING):
             _SHADOW.apply(connection, stretch.batch, stretch.end)
         position = _SHADOW.position(connection)
         TABLES.drop(connection)
@@ -78,7 +95,7 @@ def project_into_memory(database: Database, clip: Clip | None = None) -> Databas
             _copy(source, target)
         else:
             TABLES.create(target)
-    _advance(database, memory, TABLES, clip=clip)
+    _advance(database, memory, TABLES, _Reading(clip=clip))
     return memory
 
 
@@ -89,26 +106,17 @@ def differences(database: Database) -> list[str]:
     with memory.write() as target:
         TABLES.create(target)
     with database.read() as connection:
-        _advance(database, memory, TABLES, until=TABLES.position(connection))
+        _advance(database, memory, TABLES, _Reading(until=TABLES.position(connection)))
         with memory.read() as fresh:
             tables = TABLES.metadata.sorted_tables
             return [line for table in tables if (line := _difference(connection, fresh, table))]
-
-
-class _Stretch(msgspec.Struct):
-    """What the events up to a position mean."""
-
-    batch: Batch
-    end: int
 
 
 def _advance(
     source: Database,
     target: Database,
     tables: KeyTables,
-    *,
-    clip: Clip | None = None,
-    until: int | None = None,
+    reading: _Reading,
     on_progress: OnProgress | None = None,
 ) -> int:
     """Read and fold outside the append lock, and apply under it unless somebody else has been faster."""
@@ -116,7 +124,7 @@ def _advance(
         with target.read() as connection:
             position = tables.position(connection)
         with source.read() as connection:
-            stretch = _read_on(connection, position, clip, until)
+            stretch = _read_on(connection, position, reading)
             goal = max_position(connection) if on_progress else 0
         if stretch is None:
             return position
@@ -127,18 +135,16 @@ def _advance(
             on_progress(stretch.end, goal)
 
 
-def _read_on(
-    connection: Connection, position: int, clip: Clip | None = None, until: int | None = None
-) -> _Stretch | None:
+def _read_on(connection: Connection, position: int, reading: _Reading) -> _Stretch | None:
     """The next stretch of events, or None at the end."""
     query = select(events).where(events.c.position > position).order_by(events.c.position).limit(BATCH_SIZE)
-    if until is not None:
-        query = query.where(events.c.position <= until)
+    if reading.until is not None:
+        query = query.where(events.c.position <= reading.until)
     batch, end = Batch(), position
     for end, stream_id, _, topic, state in connection.execute(query):
         event: Event | None = decode(topic, state)
-        if clip is not None and event is not None:
-            event = clip(event)
+        if reading.clip is not None and event is not None:
+            event = reading.clip(event)
         if event is not None:
             batch.take(end, stream_id, event)
     return None if end == position else _Stretch(batch, end)
@@ -157,9 +163,9 @@ def _ensure(database: Database) -> None:
 def _copy(source: Connection, target: Connection) -> None:
     TABLES.metadata.create_all(target, checkfirst=False)
     for table in TABLES.metadata.sorted_tables:
-        rows = [dict(row._mapping) for row in source.execute(select(table))]
+        rows = source.execute(select(table)).mappings().all()
         if rows:
-            target.execute(table.insert(), rows)
+            target.execute(table.insert(), [dict(row) for row in rows])
 
 
 def _difference(kept: Connection, fresh: Connection, table: Table) -> str | None:

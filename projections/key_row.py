@@ -1,7 +1,7 @@
 """The row that the events of one key fold into.
 
-Events of a key's own stream come in order. Observations of outside keys come in any: of each thing that they say the one
-with the latest (occurred at, id) stands, and the earliest moment of creation and of revocation.
+Events of a key's own stream come in order. Observations of outside keys come in any: of each thing they say
+the one with the latest (occurred at, id) stands, and the earliest moment of creation and of revocation.
 """
 
 from typing import assert_never
@@ -191,7 +191,7 @@ def absorb(row: KeyRow, alias: KeyRow) -> None:
 
 
 def _least(one: str | None, other: str | None) -> str | None:
-    """Either, where one is unknown; the first in the alphabet where they differ, so that order does not matter."""
+    """Either, where one is unknown; where they differ the lesser, so that order does not matter."""
     if one is None or other is None:
         return one if other is None else other
     return min(one, other)

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.types import TypeEngine
 
-from projections.fold import Batch, E, Placed, Tally
+from projections.fold import Batch, E, Group, Placed, Tally
 from projections.key_row import KeyFact, KeyRow, fold
 from projections.members import MemberFact, MemberRow, fold_member
 
@@ -134,7 +134,7 @@ class KeyTables:
         rows: dict[bytes, KeyRow] = {}
         subjects = [getattr(fact.event, "key_id", fact.stream_id) for fact in facts]
         for found in _select_in(connection, self.keys, "key_id", set(subjects)):
-            rows[found.key_id] = KeyRow(**found._mapping)
+            rows[found.key_id] = KeyRow(*found)
         for subject, fact in zip(subjects, facts, strict=True):
             rows[subject] = fold(rows.get(subject), fact.stream_id, fact.position, fact.event)
         _replace(connection, self.keys, rows.values())
@@ -143,7 +143,7 @@ class KeyTables:
         rows: dict[bytes, MemberRow] = {}
         ids = {fact.event.member_id for fact in facts}
         for found in _select_in(connection, self.members, "member_id", ids):
-            rows[found.member_id] = MemberRow(**found._mapping)
+            rows[found.member_id] = MemberRow(*found)
         for fact in facts:
             rows[fact.event.member_id] = fold_member(rows.get(fact.event.member_id), fact.event)
         _replace(connection, self.members, rows.values())
@@ -167,10 +167,8 @@ class KeyTables:
         return Table(name + self.suffix, self.metadata, *columns, sqlite_with_rowid=False)
 
 
-def _upsert_tallies(
-    connection: Connection, table: Table, tallies: Mapping[tuple[object, ...], Tally]
-) -> None:
-    """Add counts to the rows that stand and widen their ends; an end moves only to a strictly earlier or later moment."""
+def _upsert_tallies(connection: Connection, table: Table, tallies: Mapping[Group, Tally]) -> None:
+    """Add counts to the rows that stand; an end moves only to a strictly earlier or later moment."""
     if not tallies:
         return
     groups = [column.name for column in table.primary_key]
@@ -180,7 +178,7 @@ def _upsert_tallies(
     upsert = upsert.on_conflict_do_update(
         index_elements=groups,
         set_={
-            "count": old["count"] + new["count"],
+            "use_count": old.use_count + new.use_count,
             "error_count": old.error_count + new.error_count,
             "first_at": case((earlier, new.first_at), else_=old.first_at),
             "first_position": case((earlier, new.first_position), else_=old.first_position),

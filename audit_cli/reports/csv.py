@@ -3,6 +3,7 @@
 import csv
 import io
 
+from audit_cli.reports.terminal import printable
 from projections.audit.findings import Finding
 from projections.audit.report import AuditReport
 
@@ -26,9 +27,10 @@ def render_csv(report: AuditReport) -> str:
 
 
 def cell(value: object) -> str:
-    """The text of a cell, led by an apostrophe where a spreadsheet would take it for a formula."""
+    """The text of a cell on one line, led by an apostrophe where a spreadsheet would see a formula."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    shown = printable(text)
+    return f"'{shown}" if text.startswith(_FORMULA) else shown
 
 
 def _cells(finding: Finding) -> list[str]:

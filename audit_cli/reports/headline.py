@@ -9,7 +9,7 @@ from projections.audit.usage_state import UsageState
 
 def headline(report: AuditReport) -> list[tuple[str, str]]:
     """Whose audit of what, by which measure: labels and texts, in order."""
-    policy = ", ".join(f"{name} {_setting(value)}" for name, value in report.policy.items())
+    policy = ", ".join(f"{name}={_setting(value)}" for name, value in report.policy.items())
     sealed = "not sealed" if report.checkpoint is None else f"checkpoint {report.checkpoint}"
     return [
         ("Organization", report.organization),

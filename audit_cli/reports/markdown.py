@@ -8,7 +8,8 @@ from projections.audit.findings import Finding
 from projections.audit.report import AuditReport
 
 _COLUMNS = ("Severity", "Status", "Rule", "Key", "Finding", "Evidence", "Remedy")
-_ACTIVE = re.compile(r"([\\`*_\[\]|~$])")
+# The last two begin links, which GitHub makes of bare addresses.
+_ACTIVE = re.compile(r"([\\`*_\[\]|~$]|:(?=//)|(?<=www)\.)")
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 

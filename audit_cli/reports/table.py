@@ -1,16 +1,12 @@
 """The report as a table for people at a terminal."""
 
-from tabulate import tabulate
-
+from audit_cli.reports.columns import GAP, SEVERITY_WIDTH, columns
 from audit_cli.reports.headline import headline, summary
 from audit_cli.reports.terminal import MIN_WIDTH, painted, printable, wrapped
 from projections.audit.findings import Finding, FindingStatus
 from projections.audit.report import AuditReport
-from projections.audit.severity import Severity
 
-_GAP = 2
 _SHORT_ID = 8
-_SEVERITY_WIDTH = max(len(severity) for severity in Severity)
 _HINT = "`keyledger explain RULE` says what a finding means and what to do about it."
 
 
@@ -28,14 +24,14 @@ def render_table(report: AuditReport, width: int = 80, *, color: bool = False) -
 
 def _headline(report: AuditReport, width: int) -> str:
     lines = headline(report)
-    margin = max(len(label) for label, _ in lines) + _GAP
+    margin = max(len(label) for label, _ in lines) + GAP
     return "\n".join(
         wrapped(text, width, indent=label.ljust(margin), hanging=" " * margin) for label, text in lines
     )
 
 
 def _findings(findings: list[Finding], width: int, *, color: bool) -> str:
-    room = width - _SEVERITY_WIDTH - 2 * _GAP
+    room = width - SEVERITY_WIDTH - 2 * GAP
     longest_name = max(len(printable(finding.key_name)) for finding in findings)
     key_width = min(max(longest_name, _SHORT_ID), room // 3)
     rows = [
@@ -46,7 +42,7 @@ def _findings(findings: list[Finding], width: int, *, color: bool) -> str:
         )
         for finding in findings
     ]
-    return tabulate(rows, headers=("Severity", "Key", "Finding"), tablefmt="simple", disable_numparse=True)
+    return columns(("Severity", "Key", "Finding"), rows)
 
 
 def _severity(finding: Finding, *, color: bool) -> str:

@@ -30,8 +30,11 @@ def painted(severity: Severity, *, color: bool) -> str:
 
 def wrapped(text: str, width: int, *, indent: str = "", hanging: str | None = None) -> str:
     """The text in lines of at most `width` characters; `hanging` indents all but the first line."""
+    text = printable(text)
+    if len(indent) + len(text) <= width:
+        return indent + text
     return textwrap.fill(
-        printable(text),
+        text,
         width,
         initial_indent=indent,
         subsequent_indent=indent if hanging is None else hanging,

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from ledger.moments import MICROSECOND, format_duration, format_moment
 from projections.audit import controls
 from projections.audit.remedy import Action
-from projections.audit.rule import Context, Rule, Verdict, callers_of, is_live, listed, verdict
+from projections.audit.rule import Context, Rule, Verdict, callers_of, listed, verdict
 from projections.audit.severity import Severity
 from projections.key_record import AddressUse, KeyRecord
 
@@ -20,13 +20,13 @@ def _denied_attempts(record: KeyRecord, context: Context) -> Verdict | None:
     latest = format_moment(max(denied.last_at for denied in recent))
     times = "once" if count == 1 else f"{count} times"
     return verdict(
-        f"presented {times} while {reasons} by {callers_of(recent)}, last at {latest}",
+        f"presented {times} by {callers_of(recent)} while {reasons}, last at {latest}",
         *(denied.last_position for denied in recent),
     )
 
 
 def _shared(record: KeyRecord, context: Context) -> Verdict | None:
-    if not is_live(record, context.as_of):
+    if not context.is_live:
         return None
     since = context.as_of - context.policy.shared_within // MICROSECOND
     known = [use for use in record.uses if use.caller is not None and use.last_at >= since]
@@ -37,7 +37,7 @@ def _shared(record: KeyRecord, context: Context) -> Verdict | None:
             f"{len(callers)} callers within {within}: {listed(callers)}",
             *(use.last_position for use in known),
         )
-    if callers:
+    if callers or len(record.addresses) < context.policy.shared_addresses:
         return None
     recent = [use for use in record.addresses if use.last_at >= since and _is_address(use)]
     addresses = {use.source_ip for use in recent}

@@ -3,7 +3,7 @@
 from ledger.moments import MICROSECOND, format_duration, format_moment
 from projections.audit import controls
 from projections.audit.remedy import Action
-from projections.audit.rule import Context, Rule, Verdict, is_live, verdict
+from projections.audit.rule import Context, Rule, Verdict, verdict
 from projections.audit.severity import Severity
 from projections.audit.usage_state import UsageState, missing_coverage
 from projections.key_record import KeyRecord
@@ -13,7 +13,7 @@ def _unused(record: KeyRecord, context: Context) -> Verdict | None:
     idle = record.idle(context.as_of)
     if context.usage is not UsageState.UNUSED or record.last_used_at is None or idle is None:
         return None
-    if not is_live(record, context.as_of):
+    if not context.is_live:
         return None
     limit = format_duration(context.policy.unused_for)
     return verdict(
@@ -23,7 +23,7 @@ def _unused(record: KeyRecord, context: Context) -> Verdict | None:
 
 
 def _never_used(record: KeyRecord, context: Context) -> Verdict | None:
-    if context.usage is not UsageState.NEVER_USED or not is_live(record, context.as_of):
+    if context.usage is not UsageState.NEVER_USED or not context.is_live:
         return None
     since = record.known_since if record.created_at is None else record.created_at
     age = (context.as_of - since) * MICROSECOND
@@ -40,7 +40,7 @@ def _never_used(record: KeyRecord, context: Context) -> Verdict | None:
 
 
 def _no_usage_data(record: KeyRecord, context: Context) -> Verdict | None:
-    if context.usage is not UsageState.NO_DATA or not is_live(record, context.as_of):
+    if context.usage is not UsageState.NO_DATA or not context.is_live:
         return None
     return verdict(
         f"nobody can tell whether it is used: {missing_coverage(record, context.as_of, context.policy)}",
@@ -126,7 +126,9 @@ NO_USAGE_DATA = Rule(
         " minted here counts as covered where the policy says `assume_coverage`."
     ),
     resolution=(
-        "Import the source's logs or reports of use, or let the service that checks the key report its uses."
+        "Import the source's logs or reports of use, or let the service that checks the key report its"
+        " uses. Where the source cannot tell (AWS tracks use since 2015-04-22 only), rotate the key: its"
+        " successor is watched from the start."
     ),
     action=Action.REPORT_USE,
     controls=(

@@ -4,7 +4,7 @@ from ledger.events import KeyState
 from ledger.moments import MICROSECOND, format_duration, format_moment
 from projections.audit import controls
 from projections.audit.remedy import Action
-from projections.audit.rule import Context, Rule, Verdict, callers_of, is_live, verdict
+from projections.audit.rule import Context, Rule, Verdict, callers_of, verdict
 from projections.audit.severity import Severity
 from projections.key_record import CallerUse, Denial, KeyRecord
 
@@ -12,7 +12,7 @@ from projections.key_record import CallerUse, Denial, KeyRecord
 def _aged(record: KeyRecord, context: Context) -> Verdict | None:
     since = record.known_since if record.created_at is None else record.created_at
     age = (context.as_of - since) * MICROSECOND
-    if age < context.policy.max_age or not is_live(record, context.as_of):
+    if age < context.policy.max_age or not context.is_live:
         return None
     how_old = f"{format_duration(age)} old (limit {format_duration(context.policy.max_age)})"
     if record.created_at is None:
@@ -42,8 +42,8 @@ def _rotation_unfinished(record: KeyRecord, context: Context) -> Verdict | None:
     parts = [f"rotated {format_moment(record.rotated_at)}"]
     over = record.overlap_ends_at is not None and record.overlap_ends_at <= context.as_of
     if record.overlap_ends_at is not None:
-        ends = "ended and is not revoked" if over else "ends"
-        parts.append(f"overlap {ends} {format_moment(record.overlap_ends_at)}")
+        ends = format_moment(record.overlap_ends_at)
+        parts.append(f"overlap ended {ends} without a revocation" if over else f"overlap ends {ends}")
     presented: tuple[CallerUse | Denial, ...] = (*record.uses, *record.denials)
     late = [use for use in presented if use.last_at > record.rotated_at]
     positions: list[int | None] = [use.last_position for use in late]

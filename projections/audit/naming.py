@@ -4,7 +4,7 @@ import re
 
 from projections.audit import controls
 from projections.audit.remedy import Action
-from projections.audit.rule import Context, Rule, Verdict, is_live, verdict
+from projections.audit.rule import Context, Rule, Verdict, verdict
 from projections.audit.severity import Severity
 from projections.key_record import KeyRecord
 
@@ -58,7 +58,7 @@ def vagueness(name: str) -> str | None:
 
 def _undescriptive(record: KeyRecord, context: Context) -> Verdict | None:
     # The name of a key minted elsewhere may be nothing but its id: then nobody named it.
-    if not is_live(record, context.as_of) or record.name == record.external_id:
+    if not context.is_live or record.name == record.external_id:
         return None
     why = vagueness(record.name)
     if why is None:

@@ -14,11 +14,15 @@ from projections.key_record import CallerUse, Denial, KeyRecord
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What a check may know besides the key itself: the run's clock and policy, and the key's usage state."""
+    """What a check may know besides the key itself: the run's clock and policy, and what follows for the key.
+
+    A key is live when it opens doors until somebody ends it: active, and no temporary credential.
+    """
 
     as_of: int
     policy: Policy
     usage: UsageState
+    is_live: bool
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -49,12 +53,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 def context_of(record: KeyRecord, as_of: int, policy: Policy) -> Context:
     """The context in which the rules judge a key."""
-    return Context(as_of, policy, usage_state(record, as_of, policy))
-
-
-def is_live(record: KeyRecord, as_of: int) -> bool:
-    """Whether a key opens doors until somebody ends it: active, and no temporary credential."""
-    return record.kind is KeyKind.LONG_LIVED and record.status(as_of) == KeyState.ACTIVE
+    is_live = record.kind is KeyKind.LONG_LIVED and record.status(as_of) == KeyState.ACTIVE
+    return Context(as_of, policy, usage_state(record, as_of, policy), is_live)
 
 
 def verdict(message: str, *positions: int | None) -> Verdict:
