@@ -28,31 +28,39 @@ app = typer.Typer(rich_markup_mode=None)
 def audit(
     options: Options,
     unused_for: Annotated[
-        timedelta, typer.Option(parser=duration, metavar="DURATION", help="Idle so long is unused.")
+        timedelta,
+        typer.Option(parser=duration, metavar="DURATION", help="Idle so long is unused.", show_default="45d"),
     ] = timedelta(days=45),
     max_age: Annotated[
-        timedelta, typer.Option(parser=duration, metavar="DURATION", help="So old is too old.")
+        timedelta,
+        typer.Option(parser=duration, metavar="DURATION", help="So old is too old.", show_default="90d"),
     ] = timedelta(days=90),
     never_used_grace: Annotated[
-        timedelta, typer.Option(parser=duration, metavar="DURATION", help="So long a new key may wait for a use.")
+        timedelta,
+        typer.Option(
+            parser=duration,
+            metavar="DURATION",
+            help="So long a new key may wait for a use.",
+            show_default="7d",
+        ),
     ] = timedelta(days=7),
     as_of: Annotated[
         int | None, typer.Option(parser=moment, metavar="TIME", help="Answer for this moment; else now.")
     ] = None,
     rule: Annotated[
         list[str] | None,
-        typer.Option(metavar="RULE", autocompletion=complete_rule, help="Only this rule; repeat for several."),
+        typer.Option(
+            metavar="RULE", autocompletion=complete_rule, help="Only this rule; repeat for several."
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Temporary credentials too.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TABLE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else standard output.")
     ] = None,
-    fail_on: Annotated[
-        Threshold, typer.Option(help="Exit with 3 for findings at least so severe.")
-    ] = "low",
+    fail_on: Annotated[Threshold, typer.Option(help="Exit with 3 for findings at least so severe.")] = "low",
 ) -> None:
-    """Audit the keys: which are unused, aged, shared, revoked in vain?
+    """Audit the keys: find the unused, aged, shared and revoked in vain.
 
     Example: keyledger audit --unused-for 30d --format markdown -o report.md
     """

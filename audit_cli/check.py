@@ -1,4 +1,4 @@
-"""`keyledger check`: is a presented secret valid?"""
+"""`keyledger check`: whether a presented secret is valid."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +26,9 @@ def check(
     caller: Annotated[str | None, typer.Option(metavar="NAME", help="Who presented it.")] = None,
     form: FormatOption = "table",
 ) -> None:
-    """Read a secret from standard input: is it valid? Records the use.
+    """Tell whether a secret is valid, and record the use.
+
+    The secret is read from standard input.
 
     Exits with 0 for a valid secret, with 1 for any other.
 

@@ -40,6 +40,7 @@ def _names(options: "Options", incomplete: str) -> list[str]:
     with open_session(options) as session, session.database.read() as connection:
         name = func.coalesce(credentials.c.name, credentials.c.external_id)
         query = select(name).where(
-            credentials.c.organization_id == session.organization.id, name.startswith(incomplete, autoescape=True)
+            credentials.c.organization_id == session.organization.id,
+            name.startswith(incomplete, autoescape=True),
         )
         return list(connection.execute(query.distinct().order_by(name).limit(MAX_OFFERED)).scalars())

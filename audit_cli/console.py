@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -19,7 +18,7 @@ def result(text: str) -> None:
     typer.echo(text, nl=False, color=is_coloured() or None)
 
 
-def result_json(value: Any) -> None:
+def result_json(value: object) -> None:
     """Write a result for machines: indented JSON."""
     import msgspec
 
@@ -49,13 +48,15 @@ def is_interactive() -> bool:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]], flexible: Sequence[int] = ()) -> str:
-    """A table no wider than the terminal: the cells of the flexible columns are wrapped to what the others leave."""
-    from tabulate import tabulate
+    """A table no wider than the terminal: flexible columns are wrapped to what the others leave."""
+    from tabulate import MIN_PADDING, tabulate
 
     from audit_cli.reports.terminal import printable, wrapped
 
     cells = [[printable("" if cell is None else str(cell)) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
+    # tabulate leaves room beside its headers.
+    padded = [header + " " * MIN_PADDING for header in headers]
+    widths = [max(map(len, column)) for column in zip(padded, *cells, strict=True)]
     for column, limit in _shrunk(widths, flexible, width() - _GAP * (len(widths) - 1)).items():
         for row in cells:
             row[column] = wrapped(row[column], limit)
@@ -66,13 +67,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], flexible: Se
 
 _GAP = 2
 _LEAST = 8
+_FAVOUR = 4
 
 
 def _shrunk(widths: Sequence[int], flexible: Sequence[int], room: int) -> dict[int, int]:
-    """How wide the flexible columns may be, the widest giving way first."""
+    """How wide the flexible columns may be; the widest gives way, the first column a little later."""
     limits = {column: widths[column] for column in flexible}
     while sum(widths) - sum(widths[n] for n in limits) + sum(limits.values()) > room:
-        widest = max(limits, key=lambda column: limits[column], default=None)
+        widest = max(limits, key=lambda column: limits[column] - (0 if column else _FAVOUR), default=None)
         if widest is None or limits[widest] <= _LEAST:
             break
         limits[widest] -= 1

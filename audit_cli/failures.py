@@ -18,7 +18,7 @@ INTERRUPTED = 130
 # What a shell reports of a program that the closing of a pipe ended.
 PIPE_CLOSED = 141
 
-SECRET_IN_ARGUMENTS = (
+EXPOSED = (
     "a secret stands on the command line, where others can see it and the shell keeps it; nothing was done:"
     " give it through standard input, and rotate that key"
 )
@@ -36,11 +36,16 @@ def reported() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise typer.Exit(PIPE_CLOSED) from None
-    except Exception as error:
-        if os.environ.get("KEYLEDGER_DEBUG"):
-            traceback.print_exc()
-        tell(line_of(error))
-        raise typer.Exit(CORRUPT if isinstance(error, LedgerCorrupt) else COULD_NOT) from None
+    except Exception as error:  # noqa: BLE001 - a traceback is a defect, whatever went wrong
+        raise typer.Exit(report(error)) from None
+
+
+def report(error: Exception) -> int:
+    """Say why it could not be done; returns the exit status that says so too."""
+    if os.environ.get("KEYLEDGER_DEBUG"):
+        traceback.print_exc()
+    tell(line_of(error))
+    return CORRUPT if isinstance(error, LedgerCorrupt) else COULD_NOT
 
 
 def tell(message: str) -> None:
@@ -49,7 +54,7 @@ def tell(message: str) -> None:
 
 
 def line_of(error: Exception) -> str:
-    """What happened and what to do; of an error that nobody foresaw only its type, since the rest may be confidential."""
+    """What happened and what to do; of what nobody foresaw only the type: the rest may be secret."""
     match error:
         case KeyledgerError():
             return str(error)

@@ -24,8 +24,8 @@ def init(
 ) -> None:
     """Create a ledger and its first organization and admin.
 
-    Whoever runs this acts as that admin from then on. In a ledger that is there already, another organization is
-    founded.
+    Whoever runs this acts as that admin from then on. In a ledger that is there already, it founds another
+    organization.
 
     Example: keyledger init acme --admin ada@example.com
     """
@@ -59,7 +59,9 @@ def init(
         f"Created the organization {founded.name} in {database.name}.\n"
         f"Its admin is {details.email}: the system user {user!r}.\n"
     )
-    console.note("Next: `keyledger key create NAME` makes a key, `keyledger member add EMAIL` lets others in.")
+    console.note(
+        "Next: `keyledger key create NAME` makes a key, `keyledger member add EMAIL` lets others in."
+    )
 
 
 def _ensure_schema(database: "Database") -> None:

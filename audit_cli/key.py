@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 CREATED_SCHEMA = "keyledger.created/1"
 COPY_NOW = "Copy the secret now: it is stored nowhere and will not be shown again."
 
-app = typer.Typer(name="key", help="Make, read and end keys.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None)
 
 KeyArgument: TypeAlias = Annotated[
     str,
-    typer.Argument(metavar="KEY", autocompletion=complete_key, help="Its id, the id's beginning, or its name."),
+    typer.Argument(
+        metavar="KEY", autocompletion=complete_key, help="Its id, the id's beginning, or its name."
+    ),
 ]
 OwnerOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="WHO", help="Who answers for it: a member's address or a name.")
 ]
 ExpiresInOption: TypeAlias = Annotated[
-    timedelta | None, typer.Option(parser=duration, metavar="DURATION", help="How long it works, such as 90d.")
+    timedelta | None,
+    typer.Option(parser=duration, metavar="DURATION", help="How long it works, such as 90d."),
 ]
 ExpiresAtOption: TypeAlias = Annotated[
     int | None, typer.Option(parser=moment, metavar="TIME", help="Until when it works.")
@@ -66,15 +69,21 @@ def rotate(
     options: Options,
     key: KeyArgument,
     overlap: Annotated[
-        timedelta, typer.Option(parser=duration, metavar="DURATION", help="How long the old one still works.")
+        timedelta,
+        typer.Option(
+            parser=duration, metavar="DURATION", help="How long the old one still works.", show_default="7d"
+        ),
     ] = timedelta(days=7),
     form: SecretFormatOption = "table",
 ) -> None:
-    """Make a successor and show its secret, once; the old key works until the overlap ends.
+    """Make a key's successor and show its secret, once.
+
+    The old key works until the overlap ends. From now on the name means the successor; the old key has its id.
 
     Example: keyledger key rotate ci-github-actions --overlap 3d
     """
     from audit_cli.session import open_session
+    from audit_cli.wording import moment, short_id
     from ledger.ids import format_id
     from ledger.moments import format_moment
 
@@ -83,7 +92,8 @@ def rotate(
     old_id, ends_at = format_id(rotated.old_id), format_moment(rotated.overlap_ends_at)
     _show_secret(rotated.successor, form, {"old_id": old_id, "overlap_ends_at": ends_at})
     console.note(
-        f"The old key {old_id[:8]} works until {ends_at[:19]}Z; then `keyledger key revoke {old_id[:8]}` ends it."
+        f"The old key {short_id(rotated.old_id)} works until {moment(rotated.overlap_ends_at)}."
+        f" End it then: keyledger key revoke {short_id(rotated.old_id)}"
     )
 
 
@@ -137,7 +147,9 @@ def disable(options: Options, key: KeyArgument, reason: ReasonOption = None) -> 
     with open_session(options) as session:
         credential = session.key(key)
         session.ledger.disable_key(session.organization, session.actor, credential, reason)
-    console.result(f"Disabled {credential.name}: it is refused until `keyledger key enable` accepts it again.\n")
+    console.result(
+        f"Disabled {credential.name}: it is refused until `keyledger key enable` accepts it again.\n"
+    )
 
 
 @command(app, "enable")
@@ -177,7 +189,9 @@ def _show_secret(created: "CreatedKey", form: SecretFormat, more: dict[str, str]
             console.result_json(shape | (more or {}))
         case "table":
             console.result(
-                f"Organization  {created.organization}\nKey           {created.name}\nId            {key_id}\n"
+                f"Organization  {created.organization}\n"
+                f"Key           {created.name}\n"
+                f"Id            {key_id}\n"
                 f"Secret        {secret.reveal()}\n"
             )
             console.note(COPY_NOW)

@@ -23,9 +23,7 @@ def card(record: KeyRecord, story: Sequence[Recorded], now: int) -> str:
     facts = [(label, text) for label, text in _facts(record, story, now) if text]
     margin = max(len(label) for label, _ in facts) + 2
     width = console.width()
-    lines = [
-        wrapped(text, width, indent=label.ljust(margin), hanging=" " * margin) for label, text in facts
-    ]
+    lines = [wrapped(text, width, indent=label.ljust(margin), hanging=" " * margin) for label, text in facts]
     parts = ["\n".join(lines) + "\n"]
     if record.uses:
         parts.append(_uses(record.uses, now))

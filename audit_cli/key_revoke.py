@@ -7,19 +7,24 @@ import typer
 from audit_cli import console
 from audit_cli.completion import complete_key
 from audit_cli.confirmation import YesOption, confirm
-from audit_cli.key import ReasonOption, app
+from audit_cli.key import ReasonOption
 from audit_cli.options import Options, command
 
 if TYPE_CHECKING:
     from audit_cli.session import Session
     from ledger.credentials import Credential
 
+app = typer.Typer(rich_markup_mode=None)
+
 
 @command(app, "revoke")
 def revoke(
     options: Options,
     keys: Annotated[
-        list[str], typer.Argument(metavar="KEY...", autocompletion=complete_key, help="Ids, their beginnings, or names.")
+        list[str],
+        typer.Argument(
+            metavar="KEY...", autocompletion=complete_key, help="Ids, their beginnings, or names."
+        ),
     ],
     reason: ReasonOption = None,
     yes: YesOption = False,
@@ -32,6 +37,7 @@ def revoke(
     Example: keyledger key revoke old-ci 9f3c2a10 --reason "replaced"
     """
     from audit_cli.session import open_session
+    from audit_cli.wording import short_id
     from ledger.actor import require_admin
 
     with open_session(options) as session:
@@ -49,7 +55,7 @@ def revoke(
             confirm(f"Revoke {'this key' if len(chosen) == 1 else f'these {len(chosen)} keys'} for good?")
         for key in chosen:
             session.ledger.revoke_key(session.organization, session.actor, key, reason)
-            console.result(f"Revoked {key.name}: it is refused from now on.\n")
+            console.result(f"Revoked {key.name} ({short_id(key.key_id)}): it is refused from now on.\n")
 
 
 def _require_revocable(session: "Session", key: "Credential") -> None:

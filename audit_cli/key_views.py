@@ -1,17 +1,22 @@
 """`keyledger key list`, `show` and `history`: what is true of keys, and what happened to them."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from audit_cli import console
-from audit_cli.key import KeyArgument, app
+from audit_cli.key import KeyArgument
 from audit_cli.options import Options, command
 from audit_cli.values import FormatOption
+
+if TYPE_CHECKING:
+    from projections.key_record import KeyRecord
 
 KEYS_SCHEMA = "keyledger.keys/1"
 KEY_SCHEMA = "keyledger.key/1"
 HISTORY_SCHEMA = "keyledger.history/1"
+
+app = typer.Typer(rich_markup_mode=None)
 
 
 @command(app, "list")
@@ -19,7 +24,8 @@ def list_keys(
     options: Options,
     everything: Annotated[bool, typer.Option("--all", help="Temporary credentials too.")] = False,
     state: Annotated[
-        Literal["active", "disabled", "revoked", "expired"] | None, typer.Option(help="Only keys in this state.")
+        Literal["active", "disabled", "revoked", "expired"] | None,
+        typer.Option(help="Only keys in this state."),
     ] = None,
     form: FormatOption = "table",
 ) -> None:
@@ -28,7 +34,7 @@ def list_keys(
     Example: keyledger key list --state active
     """
     from audit_cli.session import open_session
-    from audit_cli.wording import short_id, since
+    from audit_cli.wording import date, short_id
     from ledger.events import KeyKind
     from projections.key_rows import key_row
 
@@ -50,15 +56,17 @@ def list_keys(
         )
         return
     if not records:
-        console.note("No such keys. `keyledger key create NAME` makes one, `keyledger import` brings in others.")
+        console.note(
+            "No such keys. `keyledger key create NAME` makes one, `keyledger import` brings in others."
+        )
         return
     rows = [
         (
             record.name,
             short_id(record.id),
-            record.status(now),
+            _state(record, now),
             record.owner,
-            since(record.last_used_at, now),
+            date(record.last_used_at),
             record.use_count,
         )
         for record in records
@@ -98,7 +106,8 @@ def history(options: Options, key: KeyArgument, form: FormatOption = "table") ->
 
     Example: keyledger key history ci-github-actions
     """
-    from audit_cli.key_history import People, events_of, told
+    from audit_cli.event_wording import People
+    from audit_cli.key_history import events_of, told
     from audit_cli.session import open_session
     from ledger.ids import format_id
 
@@ -119,3 +128,9 @@ def history(options: Options, key: KeyArgument, form: FormatOption = "table") ->
         )
         return
     console.result(told(record, story, people))
+
+
+def _state(record: "KeyRecord", now: int) -> str:
+    """The state as lists show it: of a rotation's two keys the older is on its way out."""
+    state = record.status(now)
+    return "rotating" if state == "active" and record.successor_id is not None else state

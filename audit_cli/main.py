@@ -13,6 +13,8 @@ from audit_cli import (
     imports,
     init,
     key,
+    key_revoke,
+    key_views,
     member,
     projections,
     rules,
@@ -20,12 +22,13 @@ from audit_cli import (
 )
 from audit_cli.failures import (
     COULD_NOT,
+    EXPOSED,
     INTERRUPTED,
     PIPE_CLOSED,
-    SECRET_IN_ARGUMENTS,
     WRONG_USAGE,
     holds_secret,
     leave,
+    report,
     tell,
 )
 from audit_cli.options import ActorOption, LedgerOption, Options, OrgOption
@@ -35,10 +38,27 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
-for module in (init, check, audit, demo, events, rules, key, member, use, imports, projections):
-    app.add_typer(module.app)
+key_group = typer.Typer(
+    name="key", help="Make, read and end keys.", no_args_is_help=True, rich_markup_mode=None
+)
+for part in (key, key_views, key_revoke):
+    key_group.add_typer(part.app)
+for commands in (
+    init.app,
+    demo.app,
+    check.app,
+    audit.app,
+    rules.app,
+    events.app,
+    key_group,
+    member.app,
+    use.app,
+    imports.app,
+    projections.app,
+):
+    app.add_typer(commands)
 
 
 def _print_version(wanted: bool) -> None:
@@ -78,7 +98,7 @@ def run(arguments: list[str]) -> int:
     """Run one command; returns its exit status."""
     try:
         if holds_secret(arguments):
-            tell(SECRET_IN_ARGUMENTS)
+            tell(EXPOSED)
             return WRONG_USAGE
         app(arguments, prog_name="keyledger")
     except SystemExit as left:
@@ -88,4 +108,6 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - as in failures.reported, for what happens outside commands
+        return report(error)
     return 0

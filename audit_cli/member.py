@@ -11,7 +11,9 @@ from audit_cli.values import FormatOption
 
 MEMBERS_SCHEMA = "keyledger.members/1"
 
-app = typer.Typer(name="member", help="Who is in the organization.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    name="member", help="Who is in the organization.", no_args_is_help=True, rich_markup_mode=None
+)
 
 RoleName: TypeAlias = Literal["admin", "member"]
 EmailArgument: TypeAlias = Annotated[str, typer.Argument(metavar="EMAIL", help="The member's address.")]
@@ -99,7 +101,9 @@ def remove(options: Options, email: EmailArgument, yes: YesOption = False) -> No
         if not yes:
             with session.view() as view:
                 owned = [record.name for record in view.records() if record.owner == member.email]
-            console.note(f"{member.email} ({member.role}) will lose access to {org.name} and owns {len(owned)} keys.")
+            console.note(
+                f"{member.email} ({member.role}) will lose access to {org.name} and owns {len(owned)} keys."
+            )
             confirm(f"Remove {member.email}?")
         session.ledger.remove_member(org, session.actor, email)
     console.result(f"Removed {member.email} from {org.name}.\n")

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -48,7 +48,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def run(
-            context: typer.Context, ledger: str | None, org: str | None, actor: str | None, **own: Any
+            context: typer.Context, ledger: str | None, org: str | None, actor: str | None, **own: object
         ) -> None:
             outer = context.find_object(Options) or Options()
             with reported():
@@ -63,7 +63,12 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
 
 def _signature(function: Callable[..., None]) -> inspect.Signature:
     own = list(inspect.signature(function).parameters.values())[1:]
-    shared = [("context", typer.Context), ("ledger", LedgerOption), ("org", OrgOption), ("actor", ActorOption)]
+    shared = [
+        ("context", typer.Context),
+        ("ledger", LedgerOption),
+        ("org", OrgOption),
+        ("actor", ActorOption),
+    ]
     # By keyword only, since a command's own arguments without a default come after these.
     parameters = [_keyword(name, annotation) for name, annotation in shared]
     return inspect.Signature(
@@ -76,6 +81,4 @@ def _signature(function: Callable[..., None]) -> inspect.Signature:
 
 
 def _keyword(name: str, annotation: object) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
-    )
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -36,7 +36,8 @@ def status(options: Options, form: FormatOption = "table") -> None:
         )
     else:
         console.result(
-            f"Projected up to position {found.position:,} of {found.ledger_position:,}: {found.behind:,} behind.\n"
+            f"Projected up to position {found.position:,} of {found.ledger_position:,},"
+            f" {found.behind:,} behind.\n"
         )
 
 

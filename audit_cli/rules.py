@@ -32,7 +32,8 @@ def rules(options: Options, form: FormatOption = "table") -> None:
 def explain(
     options: Options,
     rule: Annotated[
-        str, typer.Argument(metavar="RULE", autocompletion=complete_rule, help="As `keyledger rules` lists it.")
+        str,
+        typer.Argument(metavar="RULE", autocompletion=complete_rule, help="As `keyledger rules` lists it."),
     ],
 ) -> None:
     """Explain a rule: what it means, how it is computed, what to do, which controls ask for it.

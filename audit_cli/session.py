@@ -1,4 +1,4 @@
-"""What a command works with: the settings that apply, the open ledger, the organization, the actor and the clock."""
+"""What a command works with: settings, the open ledger, the organization, the actor and the clock."""
 
 import os
 import pwd
@@ -95,7 +95,7 @@ def clock() -> int:
 
 
 def login() -> str:
-    """The operating-system user by the system's own account of it; a variable such as USER is anybody's claim."""
+    """The operating-system user by the system's own account; a variable such as USER is anybody's claim."""
     user_id = os.getuid()
     try:
         return pwd.getpwuid(user_id).pw_name

@@ -37,8 +37,8 @@ def append(
 ) -> None:
     """Append uses: a JSON object a line, with key, service and occurred_at.
 
-    Optional: id, caller, reporter, source_ip, user_agent, error, error_count, count, last_at. A line with an id may
-    be sent again: it counts once. A line that is refused is told with its number; the others are kept.
+    Optional: id, caller, reporter, source_ip, user_agent, error, error_count, count, last_at. A line with an
+    id may be sent again: it counts once. A line that is refused is told with its number; the others are kept.
 
     Example: keyledger use append uses.ndjson --reporter gateway
     """
@@ -48,9 +48,7 @@ def append(
         take_in(session, lambda bar: _uses(session, file, reporter, bar), form, again=AGAIN)
 
 
-def _uses(
-    session: "Session", file: str, reporter: str | None, bar: "Progress"
-) -> "Iterator[Use | Refusal]":
+def _uses(session: "Session", file: str, reporter: str | None, bar: "Progress") -> "Iterator[Use | Refusal]":
     from msgspec.structs import replace
 
     from ledger.importers.files import bounded_lines
@@ -66,8 +64,8 @@ def _uses(
 
 
 def _opened(file: str, bar: "Progress") -> BinaryIO:
-    from ledger.importers.files import UNREADABLE, open_file, total_size, why_unreadable
     from ledger.errors import InvalidInput
+    from ledger.importers.files import UNREADABLE, open_file, total_size, why_unreadable
 
     if file == STANDARD_INPUT:
         return typer.get_binary_stream("stdin")

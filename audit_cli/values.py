@@ -9,8 +9,10 @@ Format: TypeAlias = Literal["table", "json"]
 SecretFormat: TypeAlias = Literal["table", "json", "secret"]
 
 
-def duration(text: str) -> timedelta:
-    """Read `45d`; a wrong one is wrong usage."""
+def duration(text: str | timedelta) -> timedelta:
+    """Read `45d`; a wrong one is wrong usage. Typer sends defaults through here too."""
+    if isinstance(text, timedelta):
+        return text
     from ledger.errors import InvalidInput
     from ledger.moments import parse_duration
 

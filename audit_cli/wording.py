@@ -7,6 +7,7 @@ from ledger.moments import SECOND_US, format_moment
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+_DATE = len("2024-05-31")
 
 
 def short_id(raw: bytes) -> str:
@@ -17,6 +18,11 @@ def short_id(raw: bytes) -> str:
 def moment(at: int) -> str:
     """A moment to the second, for people."""
     return format_moment(at - at % SECOND_US)
+
+
+def date(at: int | None) -> str:
+    """The day of a moment, or `never`."""
+    return "never" if at is None else format_moment(at)[:_DATE]
 
 
 def ago(at: int, now: int) -> str:

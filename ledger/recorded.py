@@ -39,7 +39,7 @@ def event_at(database: Database, position: int) -> Recorded:
 
 
 def readable(recorded: Recorded) -> dict[str, Any]:
-    """The event in words, fit for JSON: ids and moments as text, enumerations by name, fingerprints in hexadecimal."""
+    """The event in words, fit for JSON: ids and moments as text, enumerations by name, bytes as hex."""
     return {
         "position": recorded.position,
         "kind": recorded.event.topic,
@@ -53,7 +53,7 @@ def _fields(struct: msgspec.Struct) -> dict[str, Any]:
     return {name: _value(name, value) for name, value in msgspec.structs.asdict(struct).items()}
 
 
-def _value(name: str, value: object) -> Any:
+def _value(name: str, value: object) -> object:
     match value:
         case msgspec.Struct():
             return _fields(value)

@@ -46,7 +46,7 @@ def load_settings(
 
 
 def load_peppers(path: Path) -> Peppers:
-    """The peppers in a file: `current = "2026"` and, under `[keys]`, hexadecimal text of 32 bytes or more each.
+    """The peppers in a file: `current = "2026"` and, under `[keys]`, hexadecimal of 32 bytes or more.
 
     Raises InvalidInput, which never quotes the file, and refuses a file that others may read.
     """
@@ -107,9 +107,4 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise InvalidInput(f"{path} is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInput(f"{path} is not TOML: {_place(error)}") from None
-
-
-def _place(error: tomllib.TOMLDecodeError) -> str:
-    # The message may quote a character, never a value: the file may hold peppers.
-    return str(error)
+        raise InvalidInput(f"{path} is not TOML: {error}") from None
