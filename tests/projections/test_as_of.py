@@ -15,6 +15,7 @@ from ledger.events import (
     KeyUsed,
 )
 from ledger.intake import Item
+from ledger.moments import LATEST
 from ledger.observation import Coverage, Observation, UsageSummary
 from ledger.usage import Use
 from projections.as_of import clip
@@ -55,8 +56,14 @@ CASES: dict[str, tuple[Event, Event | None]] = {
         observed(T + 9, KeyState.REVOKED, T - 9),
         observed(T - 9, None, T - 9),
     ),
-    "a key that was created later is not there yet": (observed(T + 9, KeyState.ACTIVE, T + 1), None),
-    "an observation without a creation says nothing of before": (observed(T + 9, KeyState.ACTIVE), None),
+    "of a key that was created later only the name is kept": (
+        observed(T + 9, KeyState.ACTIVE, T + 1),
+        observed(LATEST, None),
+    ),
+    "an observation without a creation says nothing of before": (
+        observed(T + 9, KeyState.ACTIVE),
+        observed(LATEST, None),
+    ),
     "a last use that a later report names counts": (
         summarized(T + 9, T - 9),
         KeyUsageSummarized(*head(T), b"k" * 16, "report", T - 90 * DAY, T, None, T - 9, 7),
