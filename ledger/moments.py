@@ -55,11 +55,14 @@ def parse_duration(text: str) -> timedelta:
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise InvalidInput(f"{text!r} is not a duration; write it like 45d, 12h or 90m")
-    return sum((int(number) * _UNIT[unit] for number, unit in parts), timedelta())
+    try:
+        return sum((int(number) * _UNIT[unit] for number, unit in parts), timedelta())
+    except OverflowError:
+        raise InvalidInput(f"{text[:40]!r} is longer than any duration can be") from None
 
 
 def format_duration(duration: timedelta) -> str:
-    """The shortest text that `parse_duration` reads back: `45d`, `1d12h`, `90m`, `0s`."""
+    """The text that `parse_duration` reads back, largest unit first: `45d`, `1d12h`, `1h30m`, `0s`."""
     seconds = int(duration / timedelta(seconds=1))
     days, rest = divmod(seconds, 86400)
     hours, rest = divmod(rest, 3600)

@@ -152,6 +152,20 @@ def linked(key_id: bytes, alias_id: bytes, occurred_at: int, reporter: str, stam
 
 
 def content_id(event: Event) -> bytes:
-    """The stream id of an observation: all that it says, without who recorded it and when."""
+    """The stream id of an observation: all that it says, without who recorded it and when.
+
+    Fields at the end that say nothing are left out, so a field that is added later changes no standing id.
+    """
     said = msgspec.structs.replace(event, recorded_at=0, actor_id=None, authentication=Authentication.CLAIMED)
-    return ids.timed_id(event.occurred_at, ids.digest(event.topic, said))
+    return ids.timed_id(event.occurred_at, ids.digest(event.topic, _without_defaults(said)))
+
+
+def _without_defaults(value: object) -> object:
+    if not isinstance(value, msgspec.Struct):
+        return value
+    said = [_without_defaults(field) for field in msgspec.structs.astuple(value)]
+    for default in reversed(value.__struct_defaults__):
+        if said[-1] != default:
+            break
+        said.pop()
+    return said

@@ -10,6 +10,7 @@ from ledger.events import (
     KeyUsed,
     KeyUseDenied,
 )
+from ledger.moments import LATEST
 
 
 def clip(event: Event, at: int) -> Event | None:
@@ -43,10 +44,15 @@ def _clip_use(event: KeyUsed | KeyUseDenied, at: int) -> Event | None:
     return msgspec.structs.replace(event, count=1, last_at=None)
 
 
-def _clip_observed(event: KeyObserved, at: int) -> Event | None:
-    """Of the state at that moment a later observation tells nothing."""
+def _clip_observed(event: KeyObserved, at: int) -> Event:
+    """Of the state at that moment a later observation tells nothing.
+
+    Its name for the key is kept, for uses that had happened by then; without any the key is not known yet.
+    """
     if event.created_at is None or event.created_at > at:
-        return None
+        return msgspec.structs.replace(
+            event, occurred_at=LATEST, state=None, created_at=None, name=None, personal=None
+        )
     return msgspec.structs.replace(event, occurred_at=event.created_at, state=None)
 
 

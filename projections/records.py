@@ -98,7 +98,7 @@ class _Assembly:
             kind=KeyKind(row.kind),
             source=row.source,
             state=KeyState(row.state),
-            known_since=min(at for at in (row.known_since, first_used_at, last_used_at) if at is not None),
+            known_since=_known_since(row.known_since, first_used_at, last_used_at, summaries),
             external_id=row.external_id,
             account=row.account,
             masked=row.masked,
@@ -155,6 +155,19 @@ class _Coverage:
                 if each.source in (None, source) and each.account in (None, account)
             )
         return self._merged[group]
+
+
+def _known_since(
+    observed_at: int, first_used_at: int | None, last_used_at: int | None, summaries: Sequence[Any]
+) -> int:
+    """The earliest moment at which the key is known to have existed, whoever told it."""
+    moments: list[int | None] = [
+        observed_at,
+        first_used_at,
+        last_used_at,
+        *(summary.occurred_at for summary in summaries),
+    ]
+    return min(at for at in moments if at is not None)
 
 
 def _usage(uses: Sequence[CallerUse], summaries: Sequence[Any]) -> tuple[int | None, int | None, int | None]:

@@ -59,6 +59,7 @@ class KeyTables:
             "key_summaries",
             Column("position", BigInteger, primary_key=True, autoincrement=False),
             Column("key_id", LargeBinary, nullable=False),
+            Column("occurred_at", BigInteger, nullable=False),
             Column("covers_from", BigInteger, nullable=False),
             Column("covers_to", BigInteger, nullable=False),
             Column("first_used_at", BigInteger),

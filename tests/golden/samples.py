@@ -1,0 +1,166 @@
+"""One event of each kind with every field set, and one with only those that a caller must give."""
+
+from ledger.events import (
+    Authentication,
+    CoverageReported,
+    DenialReason,
+    Event,
+    KeyCreated,
+    KeyDisabled,
+    KeyEnabled,
+    KeyExpiryChanged,
+    KeyKind,
+    KeyLinked,
+    KeyObserved,
+    KeyOwnerChanged,
+    KeyRenamed,
+    KeyRevoked,
+    KeyRotated,
+    KeyScopesChanged,
+    KeyState,
+    KeyUsageSummarized,
+    KeyUsed,
+    KeyUseDenied,
+    MemberAdded,
+    MemberDetails,
+    MemberRemoved,
+    MemberRoleChanged,
+    ObservedDetails,
+    OrganizationCreated,
+    OwnerDetails,
+    Role,
+    UseDetails,
+)
+
+ORGANIZATION = bytes(range(0x10, 0x20))
+ACTOR = bytes(range(0x20, 0x30))
+MEMBER = bytes(range(0x30, 0x40))
+KEY = bytes(range(0x40, 0x50))
+OTHER_KEY = bytes(range(0x50, 0x60))
+FINGERPRINT = bytes(range(0x80, 0xA0))
+
+# 2024-05-31T12:00:00.123456Z and what surrounds it.
+AT = 1_717_156_800_123_456
+RECORDED_AT = AT + 4_000_000
+LATER = AT + 60_000_000
+EARLIER = AT - 86_400_000_000
+
+FULL_HEADER = (AT, RECORDED_AT, ORGANIZATION, ACTOR, Authentication.SESSION)
+BARE_HEADER = (AT, RECORDED_AT, ORGANIZATION, None, Authentication.CLAIMED)
+
+FULL: tuple[Event, ...] = (
+    OrganizationCreated(*FULL_HEADER, name="acme", secret_prefix="kl"),  # noqa: S106 - a prefix, no secret
+    MemberAdded(
+        *FULL_HEADER, member_id=MEMBER, role=Role.ADMIN, personal=MemberDetails("zoë@example.com", "zoe")
+    ),
+    MemberRoleChanged(*FULL_HEADER, member_id=MEMBER, role=Role.MEMBER),
+    MemberRemoved(*FULL_HEADER, member_id=MEMBER),
+    KeyCreated(
+        *FULL_HEADER,
+        name="billing",
+        masked="kl_1a2B...9zY8",
+        fingerprint=FINGERPRINT,
+        pepper_id="p1",
+        owner_id=MEMBER,
+        personal=OwnerDetails("team payments"),
+        expires_at=LATER,
+        scopes=("keys:check", "uses:append"),
+        predecessor_id=OTHER_KEY,
+    ),
+    KeyRenamed(*FULL_HEADER, name="billing-eu"),
+    KeyOwnerChanged(*FULL_HEADER, owner_id=MEMBER, personal=OwnerDetails("team payments")),
+    KeyExpiryChanged(*FULL_HEADER, expires_at=LATER),
+    KeyScopesChanged(*FULL_HEADER, scopes=("keys:check",)),
+    KeyDisabled(*FULL_HEADER, reason="on leave"),
+    KeyEnabled(*FULL_HEADER),
+    KeyRotated(*FULL_HEADER, successor_id=OTHER_KEY, overlap_ends_at=LATER),
+    KeyRevoked(*FULL_HEADER, reason="leaked"),
+    KeyUsed(
+        *FULL_HEADER,
+        key_id=KEY,
+        service="payments",
+        caller="checkout",
+        reporter="gateway",
+        personal=UseDetails("192.0.2.7", "curl/8.5.0"),
+        count=1000,
+        error_count=3,
+        last_at=LATER,
+    ),
+    KeyUseDenied(
+        *FULL_HEADER,
+        key_id=KEY,
+        reason=DenialReason.ROTATED,
+        service="payments",
+        caller="checkout",
+        reporter="gateway",
+        personal=UseDetails("2001:db8::7", "curl/8.5.0"),
+        count=999,
+        last_at=LATER,
+    ),
+    KeyObserved(
+        *FULL_HEADER,
+        key_id=KEY,
+        source="aws",
+        external_id="AKIAIOSFODNN7EXAMPLE",
+        kind=KeyKind.LONG_LIVED,
+        reporter="cloudtrail",
+        account="123456789012",
+        state=KeyState.DISABLED,
+        created_at=EARLIER,
+        name="deployer",
+        personal=ObservedDetails("arn:aws:iam::123456789012:user/zoe", "root"),
+    ),
+    KeyLinked(*FULL_HEADER, key_id=KEY, alias_id=OTHER_KEY, reporter="keyledger"),
+    KeyUsageSummarized(
+        *FULL_HEADER,
+        key_id=KEY,
+        reporter="credential report",
+        covers_from=EARLIER,
+        covers_to=AT,
+        first_used_at=EARLIER,
+        last_used_at=AT,
+        count=12,
+        service="s3",
+    ),
+    CoverageReported(
+        *FULL_HEADER,
+        reporter="cloudtrail",
+        covers_from=EARLIER,
+        covers_to=AT,
+        source="aws",
+        account="123456789012",
+    ),
+)
+
+BARE: tuple[Event, ...] = (
+    OrganizationCreated(*BARE_HEADER, name="acme", secret_prefix="kl"),  # noqa: S106 - a prefix, no secret
+    MemberAdded(*BARE_HEADER, member_id=MEMBER, role=Role.MEMBER, personal=MemberDetails("zoe@example.com")),
+    MemberRoleChanged(*BARE_HEADER, member_id=MEMBER, role=Role.ADMIN),
+    MemberRemoved(*BARE_HEADER, member_id=MEMBER),
+    KeyCreated(
+        *BARE_HEADER, name="billing", masked="kl_1a2B...9zY8", fingerprint=FINGERPRINT, pepper_id=None
+    ),
+    KeyRenamed(*BARE_HEADER, name="b"),
+    KeyOwnerChanged(*BARE_HEADER, owner_id=None, personal=None),
+    KeyExpiryChanged(*BARE_HEADER, expires_at=None),
+    KeyScopesChanged(*BARE_HEADER, scopes=()),
+    KeyDisabled(*BARE_HEADER),
+    KeyEnabled(*BARE_HEADER),
+    KeyRotated(*BARE_HEADER, successor_id=OTHER_KEY, overlap_ends_at=AT),
+    KeyRevoked(*BARE_HEADER),
+    KeyUsed(*BARE_HEADER, key_id=KEY, service="payments"),
+    KeyUseDenied(*BARE_HEADER, key_id=KEY, reason=DenialReason.REVOKED, service="payments"),
+    KeyObserved(
+        *BARE_HEADER,
+        key_id=KEY,
+        source="aws",
+        external_id="ASIAIOSFODNN7EXAMPLE",
+        kind=KeyKind.TEMPORARY,
+        reporter="cloudtrail",
+    ),
+    KeyLinked(*BARE_HEADER, key_id=KEY, alias_id=OTHER_KEY, reporter="keyledger"),
+    KeyUsageSummarized(
+        *BARE_HEADER, key_id=KEY, reporter="credential report", covers_from=EARLIER, covers_to=AT
+    ),
+    CoverageReported(*BARE_HEADER, reporter="cloudtrail", covers_from=EARLIER, covers_to=AT),
+)
