@@ -87,7 +87,9 @@ def role(
 
 @command(app, "remove")
 def remove(options: Options, email: EmailArgument, yes: YesOption = False) -> None:
-    """End a membership; keys that the member owns stay as they are.
+    """End a membership.
+
+    The keys that the member owns stay as they are.
 
     Example: keyledger member remove bob@example.com --yes
     """
