@@ -61,6 +61,11 @@ class World:
         self.org: Organization = self.ledger.create_organization("acme", founder, Authentication.CLAIMED)
         self.admin: Actor = self.org.claimed_actor(ADMIN_EMAIL)
 
+    @staticmethod
+    def opened(path: Path, clock: Clock, seed: int = 2) -> Ledger:
+        """The same ledger as another process would open it."""
+        return Ledger(open_database(str(path)), clock, Random(seed).randbytes)
+
     def reload(self) -> Organization:
         self.org = self.ledger.organization("acme")
         return self.org
