@@ -163,16 +163,13 @@ class PollingSubscription(Subscription[ApplicationRecorder]):
                 self._last_notification_id = notification.id
                 return notification
             seen = self._data_version()
-            if not self._fetch():
+            found = self._recorder.select_notifications(
+                self._last_notification_id, SUBSCRIPTION_BATCH, topics=self._topics, inclusive_of_start=False
+            )
+            self._batch = iter(found)
+            if not found:
                 self._wait(seen)
         raise StopIteration
-
-    def _fetch(self) -> bool:
-        found = self._recorder.select_notifications(
-            self._last_notification_id, SUBSCRIPTION_BATCH, topics=self._topics, inclusive_of_start=False
-        )
-        self._batch = iter(found)
-        return bool(found)
 
     def _wait(self, seen: int) -> None:
         while self._data_version() == seen and not self._stopped.wait(POLL_INTERVAL_S):

@@ -28,7 +28,7 @@ from ledger.observation import (
     summarized,
 )
 from ledger.schema import events
-from ledger.usage import Intake, Refusal, Use, check_use, use_stream_id, used
+from ledger.usage import Intake, Refusal, Use, check_not_future, check_use, use_stream_id, used
 
 BATCH_SIZE = 1000
 
@@ -144,10 +144,13 @@ class Recording:
                     item, key_id, stamp
                 )
             case Observation():
+                check_not_future(item.occurred_at, stamp.recorded_at)
                 event = observed(item, self._key_id(item.key, stamp.organization_id), stamp)
             case UsageSummary():
+                check_not_future(item.covers_to, stamp.recorded_at)
                 event = summarized(item, self._key_id(item.key, stamp.organization_id), stamp)
             case Coverage():
+                check_not_future(item.covers_to, stamp.recorded_at)
                 event = covered(item, stamp)
         return content_id(event), event
 

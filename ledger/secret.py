@@ -22,6 +22,7 @@ _BODY_LENGTH = 43
 _SUM_LENGTH = 6
 _SECRET_BYTES = 32
 _SHOWN = 4
+_SHORTEST = 1 + 1 + _BODY_LENGTH + 1 + _SUM_LENGTH
 _PREFIX = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 _SECRET = re.compile(r"[a-z][a-z0-9]{0,15}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", re.ASCII)
 
@@ -79,6 +80,16 @@ class Peppers(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Peppers(current={self.current!r}, ids={sorted(self.keys)!r})"
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a secret, or what looks like one, stands anywhere in the text."""
+    return len(text) >= _SHORTEST and _SECRET.search(text) is not None
+
+
+def mask_secrets(text: str) -> str:
+    """The text with all that looks like a secret in it masked, for messages that quote what was given."""
+    return _SECRET.sub(lambda found: Secret(found[0]).masked, text)
 
 
 def check_prefix(prefix: str) -> None:

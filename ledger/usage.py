@@ -62,14 +62,19 @@ class Intake(msgspec.Struct):
     observations: int = 0
 
 
+def check_not_future(at: int, now: int) -> None:
+    """Raise InvalidInput for a moment that lies further ahead than clocks may differ."""
+    if at > now + _FUTURE_TOLERANCE_US:
+        raise InvalidInput(
+            f"{format_moment(at)} is in the future: it is {format_moment(now)} here"
+            " and 5 minutes ahead is the most that is accepted; check the clock of the sender"
+        )
+
+
 def check_use(use: Use, now: int) -> None:
     """Raise InvalidInput for a use that cannot have happened as told; `now` is the ledger's own clock."""
     last_at = use.occurred_at if use.last_at is None else use.last_at
-    if last_at > now + _FUTURE_TOLERANCE_US:
-        raise InvalidInput(
-            f"{format_moment(last_at)} is in the future: it is {format_moment(now)} here"
-            " and 5 minutes ahead is the most that is accepted; check the clock of the sender"
-        )
+    check_not_future(last_at, now)
     if use.occurred_at < 0:
         raise InvalidInput("the use is older than 1970")
     if last_at < use.occurred_at:
@@ -81,7 +86,11 @@ def check_use(use: Use, now: int) -> None:
     if not use.service:
         raise InvalidInput("service is empty")
     for text in (use.service, use.caller, use.reporter, use.source_ip, use.user_agent, use.given_id):
-        if text is not None and len(text) > MAX_TEXT:
+        if text is None:
+            continue
+        if "\0" in text:
+            raise InvalidInput(f"{text[:20]!r} holds a NUL character")
+        if len(text) > MAX_TEXT:
             raise InvalidInput(f"{text[:20]!r}... has {len(text)} characters; {MAX_TEXT} is the most")
 
 

@@ -49,10 +49,10 @@ class Denial(msgspec.Struct, frozen=True):
 class KeyRecord(msgspec.Struct, frozen=True):
     """All that is known of one key at a moment.
 
-    Moments are microseconds since 1970 in UTC; None is unknown (or never). Positions cite the events that show a fact.
-    `covered` holds the periods, merged and in order, in which every use of this key was reported; for a
-    key that was minted here it is empty and the policy decides. `last_used_at` is the later of what events and what
-    summaries say; `use_count` counts events and is None where a summary alone says that the key was used.
+    Moments are microseconds since 1970 in UTC; None is unknown (or never). Positions cite the events that
+    show a fact. `covered` holds the periods, merged and in order, in which every use of this key was told;
+    for a key that was minted here it is empty and the policy decides. `last_used_at` is the later of what
+    events and what summaries say; `use_count` is None where a summary alone says that the key was used.
     """
 
     id: bytes

@@ -1,0 +1,38 @@
+"""The report as CSV (RFC 4180) that a spreadsheet shows and never executes."""
+
+import csv
+import io
+
+from audit_cli.reports.terminal import printable
+from projections.audit.findings import Finding
+from projections.audit.report import AuditReport
+
+_FINDING = tuple(Finding.__struct_fields__)
+_SCOPE = ("organization", "as_of", "position", "checkpoint", "policy_sha256", "rules_version", "tool_version")
+# What a spreadsheet takes for the beginning of a formula, or strips to find one.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def render_csv(report: AuditReport) -> str:
+    """A header, then a row for each finding with what the audit ran on; lines end in CR LF.
+
+    Evidence is positions separated by blanks. Write it without translating newlines.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow((*_FINDING, *_SCOPE))
+    scope = [cell(getattr(report, name)) for name in _SCOPE]
+    writer.writerows([*_cells(finding), *scope] for finding in report.findings)
+    return text.getvalue()
+
+
+def cell(value: object) -> str:
+    """The text of a cell on one line, led by an apostrophe where a spreadsheet would see a formula."""
+    text = "" if value is None else str(value)
+    shown = printable(text)
+    return f"'{shown}" if text.startswith(_FORMULA) else shown
+
+
+def _cells(finding: Finding) -> list[str]:
+    values = (getattr(finding, name) for name in _FINDING)
+    return [cell(" ".join(map(str, value)) if isinstance(value, tuple) else value) for value in values]

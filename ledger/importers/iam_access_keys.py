@@ -1,0 +1,176 @@
+"""Answers of AWS ListAccessKeys: the id, state and creation of the access keys of a user."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from ledger.errors import InvalidInput
+from ledger.events import KeyState
+from ledger.importers.aws import access_key
+from ledger.importers.files import UNREADABLE, find_files, open_file, why_unreadable
+from ledger.importers.values import moment_in, quoted
+from ledger.moments import MICROSECOND, format_moment, moment_of
+from ledger.observation import Observation
+from ledger.usage import FUTURE_TOLERANCE, Refusal
+
+REPORTER = "iam-access-keys"
+SUFFIXES = (".json", ".json.gz")
+# A user has two keys, and an answer a thousand at the most.
+MAX_ANSWER = 16 * 1024 * 1024
+
+AccessKeyItem: TypeAlias = Observation | Refusal
+
+_STATES = {"Active": KeyState.ACTIVE, "Inactive": KeyState.DISABLED}
+_FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
+
+
+class _Datetime(msgspec.Struct):
+    """A moment in UTC, part by part, as recorded by placebo."""
+
+    year: int
+    month: int
+    day: int
+    hour: int = 0
+    minute: int = 0
+    second: int = 0
+    microsecond: int = 0
+
+    def as_text(self) -> str:
+        day = f"{self.year:04}-{self.month:02}-{self.day:02}"
+        return f"{day}T{self.hour:02}:{self.minute:02}:{self.second:02}.{self.microsecond:06}Z"
+
+
+class _Metadata(msgspec.Struct, rename="pascal"):
+    access_key_id: str
+    create_date: str | _Datetime | None = None
+    status: str | None = None
+    user_name: str | None = None
+
+
+class _Response(msgspec.Struct):
+    headers: dict[str, str] = msgspec.field(default_factory=dict, name="HTTPHeaders")
+
+
+class _Answer(msgspec.Struct, rename="pascal"):
+    access_key_metadata: list[_Metadata] | None = None
+    response_metadata: _Response | None = None
+    data: "_Answer | None" = msgspec.field(default=None, name="data")
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    """A key of the answer; the moment of its creation as the answer tells it, be it right or not."""
+
+    key_id: str
+    owner: str | None
+    status: str | None
+    created_at: int | None
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+def read_access_keys(paths: Iterable[Path], now: int) -> Iterator[AccessKeyItem]:
+    """What the answers in the files and folders say; InvalidInput at once for a path that does not exist.
+
+    An answer was given when its `date` header says. Without one, it is at least as young as its newest
+    creation that is not after `now`.
+    """
+    return _read_files(find_files(paths, SUFFIXES), now)
+
+
+def _read_files(files: Iterable[Path], now: int) -> Iterator[AccessKeyItem]:
+    for file in files:
+        try:
+            yield from _answer_items(_load(file), file.name, now)
+        except UNREADABLE as error:
+            yield Refusal(file.name, why_unreadable(error))
+        except InvalidInput as error:
+            yield Refusal(file.name, str(error))
+
+
+def _load(file: Path) -> _Answer:
+    with open_file(file) as stream:
+        text = stream.read(MAX_ANSWER + 1)
+    if len(text) > MAX_ANSWER:
+        raise InvalidInput(f"is larger than {MAX_ANSWER} bytes, so no answer of ListAccessKeys")
+    try:
+        answer = _decode(text.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"is no answer of ListAccessKeys: {error}") from None
+    return answer.data or answer
+
+
+def _answer_items(answer: _Answer, where: str, now: int) -> Iterator[AccessKeyItem]:
+    if answer.access_key_metadata is None:
+        raise InvalidInput("is no answer of ListAccessKeys: it has no AccessKeyMetadata")
+    listed: list[_Listed] = []
+    for metadata in answer.access_key_metadata:
+        try:
+            listed.append(_listed(metadata))
+        except InvalidInput as error:
+            yield Refusal(where, f"{quoted(metadata.access_key_id)}: {error}")
+    if listed:
+        at = _answered_at(answer, listed, now)
+        for key in listed:
+            yield from _key_items(key, at, where)
+
+
+def _listed(metadata: _Metadata) -> _Listed:
+    access_key(metadata.access_key_id, None)
+    if metadata.status is not None and metadata.status not in _STATES:
+        raise InvalidInput(f"Status {quoted(metadata.status)} is neither Active nor Inactive")
+    created_at = _moment(metadata.create_date)
+    return _Listed(metadata.access_key_id, metadata.user_name or None, metadata.status, created_at)
+
+
+def _moment(written: str | _Datetime | None) -> int | None:
+    text = written.as_text() if isinstance(written, _Datetime) else written
+    return moment_in("CreateDate", text) if text else None
+
+
+def _answered_at(answer: _Answer, listed: list[_Listed], now: int) -> int:
+    """When the answer was given, or a moment that it is at least as young as."""
+    headers = answer.response_metadata.headers if answer.response_metadata else {}
+    written = next((text for name, text in headers.items() if name.lower() == "date"), None)
+    if written is not None:
+        return _header_moment(written, now)
+    known = [key.created_at for key in listed if key.created_at is not None and key.created_at <= now]
+    if not known:
+        raise InvalidInput("holds no date to go by; record the answer anew, with its HTTP headers")
+    return max(known)
+
+
+def _header_moment(written: str, now: int) -> int:
+    try:
+        answered = parsedate_to_datetime(written)
+    except ValueError:
+        raise InvalidInput(f"date header: {quoted(written)} is not a time") from None
+    # HTTP knows no other zone; `-0000` in place of GMT would come back without one.
+    at = moment_of(answered.replace(tzinfo=answered.tzinfo or UTC))
+    if not 0 <= at <= now + _FUTURE_TOLERANCE_US:
+        raise InvalidInput(f"the answer is of {format_moment(at)}, but it is {format_moment(now)} here")
+    return at
+
+
+def _key_items(listed: _Listed, at: int, where: str) -> Iterator[AccessKeyItem]:
+    created_at = listed.created_at
+    is_created = created_at is None or created_at <= at
+    yield Observation(
+        key=access_key(listed.key_id, None),
+        occurred_at=at,
+        reporter=REPORTER,
+        state=_STATES[listed.status] if listed.status else None,
+        created_at=created_at if is_created else None,
+        owner=listed.owner,
+        where=where,
+    )
+    if created_at is not None and not is_created:
+        yield Refusal(
+            where,
+            f"CreateDate of {listed.key_id}: {format_moment(created_at)} is after the answer itself"
+            f" ({format_moment(at)}); the key is kept, its creation counts as unknown",
+        )

@@ -1,0 +1,76 @@
+"""Findings: a rule's verdict on a key, as reports print it."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+
+from ledger import ids
+from projections.audit.remedy import remedy
+from projections.audit.rule import Context, Rule, Verdict
+from projections.audit.severity import Severity
+from projections.key_record import KeyRecord
+
+_ID_DIGITS = 16
+
+
+class FindingStatus(StrEnum):
+    """Whether a finding asks for something, or was accepted for a time."""
+
+    OPEN = "open"
+    WAIVED = "waived"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """The fields of a finding in their printed order; `evidence` holds positions in the ledger."""
+
+    id: str
+    rule: str
+    severity: Severity
+    status: FindingStatus
+    key_id: str
+    key_name: str
+    external_id: str | None
+    message: str
+    evidence: tuple[int, ...]
+    remedy: str
+
+
+def finding_id(rule_id: str, key_id: bytes) -> str:
+    """The id that the finding of a rule on a key keeps from run to run: 16 hexadecimal digits."""
+    return ids.digest("finding", rule_id, key_id).hex()[:_ID_DIGITS]
+
+
+def findings_on(record: KeyRecord, context: Context, rules: Iterable[Rule]) -> list[Finding]:
+    """What the rules say of a key."""
+    judged = ((rule, rule.check(record, context)) for rule in rules)
+    return [_finding(rule, record, verdict) for rule, verdict in judged if verdict is not None]
+
+
+def worst_first(finding: Finding) -> tuple[int, str, str, str]:
+    """The sort key of reports: severity falling, then rule, key name and key id."""
+    return (-finding.severity.rank, finding.rule, finding.key_name, finding.key_id)
+
+
+def open_at_least(findings: Iterable[Finding], threshold: Severity) -> list[Finding]:
+    """The open findings that reach the threshold: what `--fail-on` asks for."""
+    return [
+        finding
+        for finding in findings
+        if finding.status is FindingStatus.OPEN and finding.severity.is_at_least(threshold)
+    ]
+
+
+def _finding(rule: Rule, record: KeyRecord, verdict: Verdict) -> Finding:
+    return Finding(
+        id=finding_id(rule.id, record.id),
+        rule=rule.id,
+        severity=rule.severity,
+        status=FindingStatus.OPEN,
+        key_id=ids.format_id(record.id),
+        key_name=record.name,
+        external_id=record.external_id,
+        message=verdict.message,
+        evidence=verdict.evidence,
+        remedy=remedy(rule.action, record),
+    )

@@ -1,0 +1,63 @@
+"""The policy of an audit: the thresholds that its rules go by, and their canonical form and hash."""
+
+from datetime import timedelta
+from hashlib import sha256
+
+import msgspec
+
+from ledger.errors import InvalidInput
+from ledger.moments import format_duration
+
+_SECOND = timedelta(seconds=1)
+_MINIMUM = {"shared_callers": 2, "shared_addresses": 2, "denied_attempts": 1}
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an organization tolerates.
+
+    Durations are whole seconds, so that the canonical form says them exactly.
+    Raises InvalidInput for a threshold that makes no sense.
+    """
+
+    unused_for: timedelta = timedelta(days=45)
+    max_age: timedelta = timedelta(days=90)
+    never_used_grace: timedelta = timedelta(days=7)
+    shared_callers: int = 2
+    shared_addresses: int = 5
+    shared_within: timedelta = timedelta(days=30)
+    denied_attempts: int = 1
+    denied_within: timedelta = timedelta(days=30)
+    coverage_tolerance: timedelta = timedelta(hours=48)
+    assume_coverage: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible policy, wherever it comes from."""
+        for name in self.__struct_fields__:
+            match getattr(self, name):
+                case timedelta() as duration:
+                    _check_duration(name, duration)
+                case int() as count if name in _MINIMUM:
+                    _check_count(name, count)
+
+    def canonical(self) -> dict[str, str | int | bool]:
+        """The policy as reports print it: durations as `45d`, in the order of the fields."""
+        return {
+            name: format_duration(value) if isinstance(value, timedelta) else value
+            for name, value in msgspec.structs.asdict(self).items()
+        }
+
+    def sha256(self) -> str:
+        """SHA-256 in hexadecimal over the canonical JSON: sorted keys, no blanks."""
+        return sha256(msgspec.json.encode(self.canonical(), order="sorted")).hexdigest()
+
+
+def _check_duration(name: str, duration: timedelta) -> None:
+    if duration < timedelta():
+        raise InvalidInput(f"the policy's {name} is negative; write a duration such as 45d, 12h or 0s")
+    if duration % _SECOND:
+        raise InvalidInput(f"the policy's {name} has a fraction of a second; use whole seconds")
+
+
+def _check_count(name: str, count: int) -> None:
+    if count < _MINIMUM[name]:
+        raise InvalidInput(f"the policy's {name} is {count}; the least that makes sense is {_MINIMUM[name]}")

@@ -1,0 +1,213 @@
+"""Key records put together from the tables: one pass over each, links followed, coverage merged."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, select
+
+from ledger.events import DenialReason, KeyKind, KeyState
+from projections.catch_up import TABLES
+from projections.key_record import AddressUse, CallerUse, Denial, KeyRecord
+from projections.key_row import KeyRow, absorb
+from projections.members import MemberRow
+from projections.periods import Period, merge_periods
+
+_Group = Mapping[bytes, Sequence[Any]]
+
+
+def read_members(connection: Connection, organization_id: bytes) -> list[MemberRow]:
+    """All who are or were members of an organization, by e-mail address."""
+    table = TABLES.members
+    query = select(table).where(table.c.organization_id == organization_id).order_by(table.c.email)
+    return [MemberRow(*row) for row in connection.execute(query)]
+
+
+def read_records(
+    connection: Connection, organization_id: bytes, key_id: bytes | None = None
+) -> list[KeyRecord]:
+    """The records of an organization's keys, or of one key and its aliases, by name and then id."""
+    assembly = _Assembly(connection, organization_id, key_id)
+    return sorted(assembly.records(), key=attrgetter("name", "id"))
+
+
+class _Assembly:
+    """The rows of an organization, grouped by the key that they belong to once aliases are followed."""
+
+    def __init__(self, connection: Connection, organization_id: bytes, key_id: bytes | None) -> None:
+        self._connection = connection
+        self._organization_id = organization_id
+        self._links = {alias: key for alias, key in connection.execute(select(TABLES.links))}  # noqa: C416
+        self._wanted = None if key_id is None else self._names_of(key_id)
+        self._members = {member.member_id: member for member in read_members(connection, organization_id)}
+        self._coverage = _Coverage(connection, organization_id)
+
+    def records(self) -> Iterable[KeyRecord]:
+        rows = {row.key_id: KeyRow(*row) for row in self._rows(TABLES.keys)}
+        for alias_id, key_id in self._links.items():
+            if alias_id in rows and key_id in rows:
+                absorb(rows[key_id], rows.pop(alias_id))
+        uses = self._grouped(TABLES.usage)
+        addresses = self._grouped(TABLES.addresses)
+        denials = self._grouped(TABLES.denials)
+        summaries = self._grouped(TABLES.summaries)
+        for key_id, row in rows.items():
+            yield self._record(
+                row,
+                tuple(map(_caller_use, uses.get(key_id, ()))),
+                tuple(map(_address_use, addresses.get(key_id, ()))),
+                tuple(map(_denial, denials.get(key_id, ()))),
+                summaries.get(key_id, ()),
+            )
+
+    def _names_of(self, key_id: bytes) -> set[bytes]:
+        main = self._links.get(key_id, key_id)
+        return {main} | {alias for alias, key in self._links.items() if key == main}
+
+    def _rows(self, table: Table) -> Iterable[Row[Any]]:
+        keys = TABLES.keys
+        query = select(table).order_by(*table.primary_key)
+        if self._wanted is not None:
+            query = query.where(table.c.key_id.in_(self._wanted))
+        if table is keys:
+            return self._connection.execute(query.where(keys.c.organization_id == self._organization_id))
+        ours = select(keys.c.key_id).where(keys.c.organization_id == self._organization_id)
+        return self._connection.execute(query.where(table.c.key_id.in_(ours)))
+
+    def _grouped(self, table: Table) -> _Group:
+        groups: dict[bytes, list[Any]] = defaultdict(list)
+        for row in self._rows(table):
+            groups[self._links.get(row.key_id, row.key_id)].append(row)
+        return groups
+
+    def _record(
+        self,
+        row: KeyRow,
+        uses: tuple[CallerUse, ...],
+        addresses: tuple[AddressUse, ...],
+        denials: tuple[Denial, ...],
+        summaries: Sequence[Any],
+    ) -> KeyRecord:
+        first_used_at, last_used_at, use_count = _usage(uses, summaries)
+        owner = self._members.get(row.owner_id) if row.owner_id else None
+        creator = self._members.get(row.created_by_id) if row.created_by_id else None
+        return KeyRecord(
+            id=row.key_id,
+            name=row.name or row.external_id or "",
+            kind=KeyKind(row.kind),
+            source=row.source,
+            state=KeyState(row.state),
+            known_since=_known_since(row.known_since, first_used_at, last_used_at, summaries),
+            external_id=row.external_id,
+            account=row.account,
+            masked=row.masked,
+            owner=owner.email if owner else row.owner_name,
+            owner_departed=owner is not None and owner.removed_at is not None,
+            scopes=tuple(row.scopes.split()),
+            created_at=row.created_at,
+            created_by=creator.email if creator else row.created_by_name,
+            expires_at=row.expires_at,
+            disabled_at=row.disabled_at,
+            revoked_at=row.revoked_at,
+            rotated_at=row.rotated_at,
+            overlap_ends_at=row.overlap_ends_at,
+            successor_id=row.successor_id,
+            created_position=row.created_position,
+            state_position=row.state_position,
+            rotated_position=row.rotated_position,
+            revoked_position=row.revoked_position,
+            summary_position=max((summary.position for summary in summaries), default=None),
+            first_used_at=first_used_at,
+            last_used_at=last_used_at,
+            use_count=use_count,
+            error_count=sum(use.error_count for use in uses),
+            uses=uses,
+            addresses=addresses,
+            denials=denials,
+            covered=self._coverage.of(row, summaries),
+        )
+
+
+class _Coverage:
+    """The periods that reporters vouched for, by source and account."""
+
+    def __init__(self, connection: Connection, organization_id: bytes) -> None:
+        table = TABLES.coverage
+        query = select(table).where(table.c.organization_id == organization_id)
+        self._reported = list(connection.execute(query))
+        self._merged: dict[tuple[str, str | None], tuple[Period, ...]] = {}
+
+    def of(self, row: KeyRow, summaries: Sequence[Any]) -> tuple[Period, ...]:
+        """The merged periods in which every use of a key was told, by reporters or by its own summaries."""
+        reported = self._of_source(row.source, row.account)
+        if not summaries:
+            return reported
+        return merge_periods([*reported, *((each.covers_from, each.covers_to) for each in summaries)])
+
+    def _of_source(self, source: str, account: str | None) -> tuple[Period, ...]:
+        """A reporter of one account says nothing of a key whose account is another or unknown."""
+        group = (source, account)
+        if group not in self._merged:
+            self._merged[group] = merge_periods(
+                (each.covers_from, each.covers_to)
+                for each in self._reported
+                if each.source in (None, source) and each.account in (None, account)
+            )
+        return self._merged[group]
+
+
+def _known_since(
+    observed_at: int, first_used_at: int | None, last_used_at: int | None, summaries: Sequence[Any]
+) -> int:
+    """The earliest moment at which the key is known to have existed, whoever told it."""
+    moments: list[int | None] = [
+        observed_at,
+        first_used_at,
+        last_used_at,
+        *(summary.occurred_at for summary in summaries),
+    ]
+    return min(at for at in moments if at is not None)
+
+
+def _usage(uses: Sequence[CallerUse], summaries: Sequence[Any]) -> tuple[int | None, int | None, int | None]:
+    """First use, last use and count; None where a summary alone says that there was use and not how much."""
+    firsts = [use.first_at for use in uses]
+    lasts = [use.last_at for use in uses]
+    for summary in summaries:
+        firsts += [at for at in (summary.first_used_at,) if at is not None]
+        lasts += [at for at in (summary.last_used_at,) if at is not None]
+    counted = sum(use.count for use in uses)
+    told = [summary.count for summary in summaries if summary.count is not None]
+    unknown = bool(lasts) and not counted and not told
+    count = None if unknown else max([counted, *told])
+    return min(firsts, default=None), max(lasts, default=None), count
+
+
+def _caller_use(row: Row[Any]) -> CallerUse:
+    return CallerUse(
+        row.service,
+        row.caller or None,
+        row.use_count,
+        row.error_count,
+        row.first_at,
+        row.last_at,
+        row.first_position,
+        row.last_position,
+    )
+
+
+def _address_use(row: Row[Any]) -> AddressUse:
+    return AddressUse(row.source_ip, row.use_count, row.first_at, row.last_at, row.last_position)
+
+
+def _denial(row: Row[Any]) -> Denial:
+    return Denial(
+        DenialReason(row.reason),
+        row.service,
+        row.caller or None,
+        row.use_count,
+        row.first_at,
+        row.last_at,
+        row.last_position,
+    )
