@@ -95,7 +95,10 @@ def open_database(address: str, *, create: bool = False) -> Database:
         raise LedgerUnavailable(
             f"{address.partition(':')[0]!r} databases are not supported; give a path or sqlite:///PATH"
         )
-    return _open_sqlite(path, create=create)
+    try:
+        return _open_sqlite(path, create=create)
+    except OSError as error:
+        raise LedgerUnavailable(f"{path}: {_remedy('unable to open')}") from error
 
 
 def in_memory() -> Database:
@@ -108,7 +111,10 @@ def in_memory() -> Database:
 def sqlite_path(address: str) -> Path | None:
     """The file that an address means, or None where it is another database's URL."""
     if "://" not in address:
-        return Path(address).expanduser()
+        try:
+            return Path(address).expanduser()
+        except RuntimeError:
+            raise LedgerUnavailable(f"{address}: there is no such user; give the whole path") from None
     try:
         url = make_url(address)
     except ArgumentError:
@@ -125,7 +131,7 @@ def _open_sqlite(path: Path, *, create: bool) -> Database:
     # A new file's folder decides; an old file that only the folder protects still cannot take a journal.
     writable = access(path.parent, W_OK) and (not path.exists() or access(path, W_OK))
     mode = ("rwc" if create else "rw") if writable else _read_only_mode(path)
-    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    uri = f"file:{quote(bytes(path.absolute()))}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(
