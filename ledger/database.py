@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from ledger.errors import LedgerUnavailable
+from ledger.errors import InvalidInput, LedgerUnavailable
 
 LOCK_TIMEOUT_S = 30
 POOL_SIZE = 20
@@ -189,6 +189,8 @@ def _explained(name: str) -> Iterator[None]:
         raise LedgerUnavailable(f"{name}: {_remedy(str(error.orig))}") from error
     except sqlite3.OperationalError as error:
         raise LedgerUnavailable(f"{name}: {_remedy(str(error))}") from error
+    except UnicodeEncodeError:
+        raise InvalidInput("a text that was given is not Unicode; nothing is called that") from None
 
 
 def _remedy(message: str) -> str:

@@ -199,6 +199,22 @@ def test_a_name_that_cannot_be_shown_is_refused(name: str) -> None:
         api_key.validate_name(name)
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"), [(None, None), ("", None), ("  ", None), (" leaked ", "leaked"), ("é" * 512, "é" * 512)]
+)
+def test_a_reason_is_kept_where_there_is_one(said: str | None, kept: str | None) -> None:
+    assert api_key.revoke(ACTIVE, said, ADMIN).reason == kept
+    assert api_key.disable(ACTIVE, said, ADMIN).reason == kept
+
+
+@pytest.mark.parametrize("reason", ["two\nlines", "\x1b[2J", "\udc80", "x" * 513])
+def test_a_reason_that_cannot_be_shown_in_one_line_is_refused(reason: str) -> None:
+    with pytest.raises(InvalidInput, match="one line"):
+        api_key.revoke(ACTIVE, reason, ADMIN)
+    with pytest.raises(InvalidInput, match="one line"):
+        api_key.disable(ACTIVE, reason, ADMIN)
+
+
 def test_scopes_are_sorted_and_kept_once() -> None:
     assert api_key.validate_scopes(["uses:append", "keys:check", "uses:append"]) == (
         "keys:check",

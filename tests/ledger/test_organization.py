@@ -154,6 +154,8 @@ def test_what_cannot_be_printed_in_one_word_names_no_member(email: str) -> None:
         validate_email(email)
     with pytest.raises(InvalidInput):
         add_member(fold(), CARA, MemberDetails(email), Role.MEMBER, ADMIN)
+    with pytest.raises(InvalidInput):
+        add_member(fold(), CARA, MemberDetails("cara@example.com", email), Role.MEMBER, ADMIN)
 
 
 def test_a_stream_that_begins_otherwise_or_holds_something_else_is_corrupt() -> None:
