@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from ledger.errors import Ambiguous, InvalidInput, NotFound
@@ -28,7 +28,7 @@ from ledger.events import (
     KeyState,
 )
 from ledger.ids import format_id, parse_id
-from ledger.observation import linkage
+from ledger.observation import content_id, linkage
 from ledger.schema import credentials
 
 MINTED_HERE = "keyledger"
@@ -170,7 +170,9 @@ def _row_of_created(key_id: bytes, event: KeyCreated) -> dict[str, Any]:
 
 
 def _index_observed(connection: Connection, event: KeyObserved) -> None:
+    """Of two names, or linkages, that of the later moment stands, whichever of them arrives first."""
     link = linkage(event.personal.owner if event.personal else None, event.created_at)
+    told_by = event.occurred_at.to_bytes(8, "big") + content_id(event)
     upsert = insert(credentials).values(
         key_id=event.key_id,
         organization_id=event.organization_id,
@@ -180,13 +182,21 @@ def _index_observed(connection: Connection, event: KeyObserved) -> None:
         linkage=link,
         state=KeyState.ACTIVE,
         scopes="",
+        named_by=None if event.name is None else told_by,
+        linked_by=None if link is None else told_by,
     )
-    told = {name: value for name, value in (("name", event.name), ("linkage", link)) if value is not None}
-    if told:
-        upsert = upsert.on_conflict_do_update(index_elements=["key_id"], set_=told)
-    else:
-        upsert = upsert.on_conflict_do_nothing()
-    connection.execute(upsert)
+    later_name = upsert.excluded.named_by > func.coalesce(credentials.c.named_by, b"")
+    later_link = upsert.excluded.linked_by > func.coalesce(credentials.c.linked_by, b"")
+    told = {
+        name: case((later, upsert.excluded[name]), else_=credentials.c[name])
+        for name, later in (
+            ("name", later_name),
+            ("named_by", later_name),
+            ("linkage", later_link),
+            ("linked_by", later_link),
+        )
+    }
+    connection.execute(upsert.on_conflict_do_update(index_elements=["key_id"], set_=told))
 
 
 def _changes(event: Event) -> dict[str, Any]:

@@ -123,10 +123,12 @@ class Recording:
             return None
         try:
             stream_id, event = self._event(item, stamp)
+            return Entry(item, event, stream_id, _row(stream_id, event))
         except InvalidInput as error:
             self._refuse(Refusal(item.where, str(error)))
-            return None
-        return Entry(item, event, stream_id, _row(stream_id, event))
+        except UnicodeEncodeError:
+            self._refuse(Refusal(item.where, "a text in it is not Unicode and cannot be stored"))
+        return None
 
     def _event(self, item: Use | Observation | UsageSummary | Coverage, stamp: Stamp) -> tuple[bytes, Event]:
         event: Event

@@ -49,6 +49,8 @@ credentials = Table(
     Column("overlap_ends_at", BigInteger),
     Column("successor_id", LargeBinary),
     Column("scopes", String, nullable=False),
+    Column("named_by", LargeBinary),
+    Column("linked_by", LargeBinary),
     sqlite_with_rowid=False,
 )
 for _column in ("external_id", "name", "linkage"):
