@@ -33,7 +33,7 @@ def reported() -> Iterator[None]:
     except (typer.Exit, typer.TyperException):
         raise
     except (KeyboardInterrupt, typer.Abort):
-        tell("interrupted")
+        tell_of_interruption("interrupted")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         raise typer.Exit(PIPE_CLOSED) from None
@@ -52,6 +52,13 @@ def report(error: Exception) -> int:
 def tell(message: str) -> None:
     """Say a line on standard error, in the program's name."""
     typer.echo(f"keyledger: {' '.join(message.split())}", err=True)
+
+
+def tell_of_interruption(message: str) -> None:
+    """Say it on a line of its own, where a terminal has just shown `^C`."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        typer.echo(err=True)
+    tell(message)
 
 
 def line_of(error: Exception) -> str:

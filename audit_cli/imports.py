@@ -62,8 +62,8 @@ def iam_credential_report(
         if generated_at is None and report.generated_at is None:
             generated_at = assumed_generation(report, session.now)
             console.note(
-                f"The report does not say when AWS made it; {shown(generated_at)} is assumed, its newest date."
-                " Give --generated-at if you know better."
+                f"The report does not say when AWS made it; {shown(generated_at)} is assumed,"
+                " its newest date. Give --generated-at if you know better."
             )
         items = report_items(report, generated_at, session.now)
         take_in(session, lambda _bar: items, form)

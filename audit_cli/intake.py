@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from audit_cli import console
-from audit_cli.failures import COULD_NOT, INTERRUPTED, tell
+from audit_cli.failures import COULD_NOT, INTERRUPTED, tell_of_interruption
 from audit_cli.progress import Progress, progress
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def take_in(
             )
         except KeyboardInterrupt:
             bar.clear()
-            tell(f"interrupted; {_summary(counts)} and stay; {again}")
+            tell_of_interruption(f"interrupted; the {counts.stored:,} stored so far stay; {again}")
             raise typer.Exit(INTERRUPTED) from None
     _print(counts, form)
     if counts.refused:

@@ -78,7 +78,7 @@ def rotate(
 ) -> None:
     """Make a key's successor and show its secret, once.
 
-    The old key works until the overlap ends. From now on the name means the successor; the old key has its id.
+    The old key works until the overlap ends. The name means the successor then; the old key has its id.
 
     Example: keyledger key rotate ci-github-actions --overlap 3d
     """

@@ -7,7 +7,7 @@ import msgspec
 
 from audit_cli import console
 from audit_cli.reports.terminal import wrapped
-from audit_cli.wording import by, counted, dated, moment, short_id, since
+from audit_cli.wording import ago, by, counted, dated, last_used, moment, short_id
 from ledger.events import KeyCreated
 from ledger.ids import format_id
 from ledger.moments import format_moment
@@ -60,7 +60,7 @@ def _facts(record: KeyRecord, story: Sequence[Recorded], now: int) -> list[tuple
         ("Expires", _expires(record, now)),
         ("Scopes", ", ".join(record.scopes)),
         ("Rotated", _rotated(record, now)),
-        ("Last used", "never" if record.last_used_at is None else dated(record.last_used_at, now)),
+        ("Last used", _last_used(record, now)),
         ("Uses", _count(record)),
     ]
 
@@ -102,6 +102,10 @@ def _rotated(record: KeyRecord, now: int) -> str | None:
     )
 
 
+def _last_used(record: KeyRecord, now: int) -> str:
+    return last_used(record, now) if record.last_used_at is None else dated(record.last_used_at, now)
+
+
 def _count(record: KeyRecord) -> str:
     if record.use_count is None:
         return "an unknown number"
@@ -113,7 +117,7 @@ def _count(record: KeyRecord) -> str:
 def _uses(uses: Sequence[CallerUse], now: int) -> str:
     latest = sorted(uses, key=lambda use: -use.last_at)
     rows = [
-        (use.caller or "unknown", use.service, use.count, use.error_count, since(use.last_at, now))
+        (use.caller or "unknown", use.service, use.count, use.error_count, ago(use.last_at, now))
         for use in latest[:_SHOWN]
     ]
     headers = ("Used by", "Service", "Uses", "Errors", "Last")
@@ -123,7 +127,7 @@ def _uses(uses: Sequence[CallerUse], now: int) -> str:
 def _denials(denials: Sequence[Denial], now: int) -> str:
     latest = sorted(denials, key=lambda denial: -denial.last_at)
     rows = [
-        (denial.caller or "unknown", denial.service, denial.reason, denial.count, since(denial.last_at, now))
+        (denial.caller or "unknown", denial.service, denial.reason, denial.count, ago(denial.last_at, now))
         for denial in latest[:_SHOWN]
     ]
     headers = ("Refused to", "Service", "Being", "Times", "Last")

@@ -68,12 +68,12 @@ def _require_revocable(session: "Session", key: "Credential") -> None:
 
 def _plan(session: "Session", keys: list["Credential"]) -> str:
     """Who owns the keys and when they were last used: whom it would hurt."""
-    from audit_cli.wording import short_id, since
+    from audit_cli.wording import last_used, short_id
 
     with session.view() as view:
         records = {record.id: record for record in view.records()}
     rows = [
-        (record.name, short_id(record.id), record.owner, since(record.last_used_at, session.now))
+        (record.name, short_id(record.id), record.owner, last_used(record, session.now))
         for record in (records[key.key_id] for key in keys)
     ]
     return console.table(("Key", "Id", "Owner", "Last used"), rows, flexible=(0, 2))

@@ -34,7 +34,7 @@ def list_keys(
     Example: keyledger key list --state active
     """
     from audit_cli.session import open_session
-    from audit_cli.wording import date, short_id
+    from audit_cli.wording import last_used, short_id
     from ledger.events import KeyKind
     from projections.key_rows import key_row
 
@@ -66,7 +66,7 @@ def list_keys(
             short_id(record.id),
             _state(record, now),
             record.owner,
-            date(record.last_used_at),
+            last_used(record, now),
             record.use_count,
         )
         for record in records

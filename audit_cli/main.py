@@ -31,6 +31,7 @@ from audit_cli.failures import (
     leave,
     report,
     tell,
+    tell_of_interruption,
 )
 from audit_cli.options import ActorOption, LedgerOption, Options, OrgOption
 
@@ -107,7 +108,7 @@ def run(arguments: list[str]) -> int:
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else COULD_NOT
     except KeyboardInterrupt:
-        tell("interrupted")
+        tell_of_interruption("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         return PIPE_CLOSED

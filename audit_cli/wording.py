@@ -3,6 +3,9 @@
 from ledger.events import Authentication
 from ledger.ids import format_id
 from ledger.moments import SECOND_US, format_moment
+from projections.audit.policy import Policy
+from projections.audit.usage_state import UsageState, usage_state
+from projections.key_record import KeyRecord
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -20,9 +23,11 @@ def moment(at: int) -> str:
     return format_moment(at - at % SECOND_US)
 
 
-def date(at: int | None) -> str:
-    """The day of a moment, or `never`."""
-    return "never" if at is None else format_moment(at)[:_DATE]
+def last_used(record: KeyRecord, now: int) -> str:
+    """The day of the last use; a silence that nobody listened to is no data, not `never`."""
+    if record.last_used_at is not None:
+        return format_moment(record.last_used_at)[:_DATE]
+    return "no data" if usage_state(record, now, Policy()) is UsageState.NO_DATA else "never"
 
 
 def ago(at: int, now: int) -> str:
@@ -36,11 +41,6 @@ def ago(at: int, now: int) -> str:
 
 
 _UNITS = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"))
-
-
-def since(at: int | None, now: int) -> str:
-    """How long ago something was, or `never`."""
-    return "never" if at is None else ago(at, now)
 
 
 def dated(at: int, now: int) -> str:
