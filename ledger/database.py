@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from os import W_OK, access
 from pathlib import Path
+from time import sleep
 from typing import Any
 from urllib.parse import quote
 
@@ -69,7 +70,16 @@ class Database:
     def keep_journal(self) -> None:
         """Switch a new database to the write-ahead log, which lets readers and one writer work at once."""
         with _explained(self.name), closing(self.engine.raw_connection()) as connection:
-            connection.cursor().execute("PRAGMA journal_mode=WAL")
+            for attempts_left in reversed(range(LOCK_TIMEOUT_S * 20)):
+                try:
+                    connection.cursor().execute("PRAGMA journal_mode=WAL")
+                except sqlite3.OperationalError as error:
+                    # SQLite does not wait here for another process that does the same at this moment.
+                    if "locked" not in str(error) or not attempts_left:
+                        raise
+                    sleep(0.05)
+                else:
+                    return
 
     def close(self) -> None:
         """Give back every connection."""
@@ -181,6 +191,8 @@ def _explained(name: str) -> Iterator[None]:
         raise
     except DBAPIError as error:
         raise LedgerUnavailable(f"{name}: {_remedy(str(error.orig))}") from error
+    except sqlite3.OperationalError as error:
+        raise LedgerUnavailable(f"{name}: {_remedy(str(error))}") from error
 
 
 def _remedy(message: str) -> str:
