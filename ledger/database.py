@@ -2,14 +2,15 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from os import W_OK, access
 from pathlib import Path
 from time import sleep
+from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -99,6 +100,15 @@ def open_database(address: str, *, create: bool = False) -> Database:
         return _open_sqlite(path, create=create)
     except OSError as error:
         raise LedgerUnavailable(f"{path}: {_remedy('unable to open')}") from error
+
+
+def driver_rows(connection: Connection, query: Select[Any]) -> Sequence[Any]:
+    """The rows of a query as the driver's own tuples: for readings of very many."""
+    compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
+    values = compiled.construct_params()
+    cursor = connection.connection.cursor()
+    cursor.execute(str(compiled), tuple(values[name] for name in compiled.positiontup or ()))
+    return cursor.fetchall()
 
 
 def in_memory() -> Database:

@@ -1,8 +1,22 @@
-"""An event as the ledger holds it."""
+"""Single events as the ledger holds them, and their readable form."""
+
+from enum import IntEnum
+from typing import Any
 
 import msgspec
+from sqlalchemy import select
 
+from ledger.database import Database
+from ledger.encoding import decode
+from ledger.errors import NotFound
+from ledger.event_store import max_position
 from ledger.events import Event
+from ledger.ids import ID_BYTES, format_id
+from ledger.moments import format_moment
+from ledger.schema import events
+
+_MOMENT = "_at"
+_PERIOD = ("covers_from", "covers_to")
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -12,3 +26,44 @@ class Recorded(msgspec.Struct, frozen=True):
     stream_id: bytes
     version: int
     event: Event
+
+
+def event_at(database: Database, position: int) -> Recorded:
+    """The event at a position; NotFound says how far the ledger goes."""
+    with database.read() as connection:
+        row = connection.execute(select(events).where(events.c.position == position)).first()
+        if row is None:
+            last = max_position(connection)
+            raise NotFound(f"there is no event at position {position}; the ledger's last is {last}")
+    return Recorded(row.position, row.originator_id, row.originator_version, decode(row.topic, row.state))
+
+
+def readable(recorded: Recorded) -> dict[str, Any]:
+    """The event in words, fit for JSON: ids and moments as text, enumerations by name, bytes as hex."""
+    return {
+        "position": recorded.position,
+        "kind": recorded.event.topic,
+        "stream_id": format_id(recorded.stream_id),
+        "version": recorded.version,
+        **_fields(recorded.event),
+    }
+
+
+def _fields(struct: msgspec.Struct) -> dict[str, Any]:
+    return {name: _value(name, value) for name, value in msgspec.structs.asdict(struct).items()}
+
+
+def _value(name: str, value: object) -> object:
+    match value:
+        case msgspec.Struct():
+            return _fields(value)
+        case bytes():
+            return format_id(value) if len(value) == ID_BYTES else value.hex()
+        case IntEnum():
+            return value.name.lower().replace("_", "-")
+        case int() if name.endswith(_MOMENT) or name in _PERIOD:
+            return format_moment(value)
+        case tuple():
+            return list(value)
+        case _:
+            return value

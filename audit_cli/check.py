@@ -1,0 +1,82 @@
+"""`keyledger check`: whether a presented secret is valid."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audit_cli import console
+from audit_cli.failures import COULD_NOT
+from audit_cli.options import Options, command
+from audit_cli.values import FormatOption
+
+if TYPE_CHECKING:
+    from ledger.check import Verdict
+    from ledger.secret import Secret
+
+VERDICT_SCHEMA = "keyledger.verdict/1"
+SERVICE = "keyledger"
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app, "check")
+def check(
+    options: Options,
+    service: Annotated[str, typer.Option(metavar="NAME", help="What is called with the key.")] = SERVICE,
+    caller: Annotated[str | None, typer.Option(metavar="NAME", help="Who presented it.")] = None,
+    form: FormatOption = "table",
+) -> None:
+    """Tell whether a secret is valid, and record the use.
+
+    The secret is read from standard input.
+
+    Exits with 0 for a valid secret, with 1 for any other.
+
+    Example: keyledger check --service deploy < secret.txt
+    """
+    from audit_cli.session import open_session
+    from ledger.check import Presented
+    from ledger.ids import format_id
+
+    with open_session(options) as session:
+        secret = _read_secret()
+        verdict = session.ledger.check(secret, Presented(service, caller))
+    if form == "json":
+        console.result_json(
+            {
+                "schema": VERDICT_SCHEMA,
+                "valid": verdict.valid,
+                "reason": verdict.reason,
+                "organization": verdict.organization,
+                "key_id": verdict.key_id and format_id(verdict.key_id),
+                "name": verdict.name,
+                "scopes": verdict.scopes,
+            }
+        )
+    else:
+        console.result(_sentence(verdict))
+    if not verdict.valid:
+        raise typer.Exit(COULD_NOT)
+
+
+def _read_secret() -> "Secret":
+    from ledger.secret import MAX_SECRET, Secret
+
+    if console.is_interactive():
+        return Secret(typer.prompt("Secret", hide_input=True, err=True).strip())
+    text = typer.get_binary_stream("stdin").read(MAX_SECRET + 2).decode(errors="replace").strip()
+    if not text:
+        raise typer.BadParameter("standard input is empty; give the secret there, as in `check < FILE`")
+    return Secret(text)
+
+
+def _sentence(verdict: "Verdict") -> str:
+    if verdict.key_id is None:
+        return "not valid: unknown\n"
+    from audit_cli.reports.terminal import printable
+
+    key = printable(f"{verdict.name} of {verdict.organization}")
+    if not verdict.valid:
+        return f"not valid: {key} is {verdict.reason}\n"
+    scopes = f", scopes {' '.join(verdict.scopes)}" if verdict.scopes else ""
+    return f"valid: {key}{scopes}\n"

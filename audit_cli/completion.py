@@ -1,0 +1,46 @@
+"""What the shell offers where a key or a rule is to be typed; a failure offers nothing."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from audit_cli.options import Options
+
+MAX_OFFERED = 200
+
+
+def complete_key(context: typer.Context, incomplete: str) -> list[str]:
+    """The names of the organization's keys, or the ids of those without one."""
+    from audit_cli.options import Options
+    from ledger.errors import KeyledgerError
+
+    options = context.find_object(Options) or Options()
+    said = context.params
+    options = Options(said.get("ledger") or options.ledger, said.get("org") or options.org)
+    try:
+        return _names(options, incomplete)
+    except (KeyledgerError, OSError):
+        return []
+
+
+def complete_rule(incomplete: str) -> list[tuple[str, str]]:
+    """The ids of the audit's rules."""
+    from projections.audit.rules import RULES
+
+    return [(rule.id, rule.title) for rule in RULES if rule.id.startswith(incomplete)]
+
+
+def _names(options: "Options", incomplete: str) -> list[str]:
+    from sqlalchemy import func, select
+
+    from audit_cli.session import open_session
+    from ledger.schema import credentials
+
+    with open_session(options) as session, session.database.read() as connection:
+        name = func.coalesce(credentials.c.name, credentials.c.external_id)
+        query = select(name).where(
+            credentials.c.organization_id == session.organization.id,
+            name.startswith(incomplete, autoescape=True),
+        )
+        return list(connection.execute(query.distinct().order_by(name).limit(MAX_OFFERED)).scalars())

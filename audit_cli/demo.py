@@ -1,0 +1,53 @@
+"""`keyledger demo`: a realistic organization in a throw-away ledger, and its audit."""
+
+from typing import Annotated
+
+import typer
+
+from audit_cli import console
+from audit_cli.options import Options, command
+from audit_cli.reports.formats import Format
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app, "demo")
+def demo(
+    options: Options,
+    keys: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many keys.")] = 60,
+    days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="How many days of use.")] = 730,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed gives another organization.")] = 1,
+) -> None:
+    """Build a realistic organization in a throw-away ledger, and audit it.
+
+    The ledger stays, so that you can look around in it.
+
+    Example: keyledger demo --keys 20 --days 90
+    """
+    del options
+    from pathlib import Path
+    from tempfile import mkdtemp
+
+    from audit_cli.audit import audited, deliver
+    from audit_cli.demo_data import build
+    from audit_cli.session import clock, open_session
+    from ledger.database import open_database
+    from projections.audit.policy import Policy
+    from projections.audit.rules import RULES
+
+    path = Path(mkdtemp(prefix="keyledger-demo-")) / "ledger.db"
+    now = clock()
+    # The same report all day: the clock of the demonstration stands at midnight.
+    end = now - now % _DAY_US
+    database = open_database(str(path), create=True)
+    try:
+        build(database, keys, days, seed, end)
+    finally:
+        database.close()
+    with open_session(Options(ledger=str(path))) as session:
+        report = audited(session, Policy(), RULES, end)
+    deliver(report, Format.TABLE, console.Target(None))
+    console.note(f"\nThe ledger is {path}. Look around: `export KEYLEDGER_URL={path}`, `keyledger key list`.")
+
+
+_DAY_US = 86_400_000_000

@@ -1,0 +1,110 @@
+"""How a command ends: its exit statuses, and the one line that says why it could not do what was asked."""
+
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from ledger.errors import KeyledgerError, LedgerCorrupt
+
+COULD_NOT = 1
+WRONG_USAGE = 2
+FINDINGS = 3
+CORRUPT = 4
+INTERRUPTED = 130
+# What a shell reports of a program that the closing of a pipe ended.
+PIPE_CLOSED = 141
+
+EXPOSED = (
+    "a secret stands on the command line, where others can see it and the shell keeps it; nothing was done:"
+    " give it through standard input, and rotate that key"
+)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn what a command raises into a line on standard error and an exit status."""
+    try:
+        yield
+    except (typer.Exit, typer.TyperException):
+        raise
+    except (KeyboardInterrupt, typer.Abort):
+        tell_of_interruption("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        raise typer.Exit(PIPE_CLOSED) from None
+    except Exception as error:  # noqa: BLE001 - a traceback is a defect, whatever went wrong
+        raise typer.Exit(report(error)) from None
+
+
+def report(error: Exception) -> int:
+    """Say why it could not be done; returns the exit status that says so too."""
+    if os.environ.get("KEYLEDGER_DEBUG"):
+        traceback.print_exc()
+    tell(line_of(error))
+    return CORRUPT if isinstance(error, LedgerCorrupt) else COULD_NOT
+
+
+def tell(message: str) -> None:
+    """Say a line on standard error, in the program's name."""
+    typer.echo(f"keyledger: {' '.join(message.split())}", err=True)
+
+
+def tell_of_interruption(message: str) -> None:
+    """Say it on a line of its own, where a terminal has just shown `^C`."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        typer.echo(err=True)
+    tell(message)
+
+
+def line_of(error: Exception) -> str:
+    """What happened and what to do; of what nobody foresaw only the type: the rest may be secret."""
+    match error:
+        case KeyledgerError():
+            return str(error)
+        case OSError(filename=str(name), strerror=str(reason)):
+            return f"{name}: {reason}"
+        case OSError(strerror=str(reason)):
+            return reason
+        case _:
+            return (
+                f"an unexpected {type(error).__name__} stopped this, which is a defect of keyledger: please"
+                " report it with what KEYLEDGER_DEBUG=1 prints of the same command"
+            )
+
+
+def holds_secret(arguments: list[str]) -> bool:
+    """Whether an argument has the shape of a secret."""
+    # Most arguments are far shorter than a secret, and then nothing needs to be imported.
+    long = [argument for argument in arguments if len(argument) >= SHORTEST_SECRET]
+    if not long:
+        return False
+    from ledger import secret
+
+    return any(map(secret.holds_secret, long))
+
+
+SHORTEST_SECRET = 52
+
+
+def leave(status: int) -> None:
+    """End the process with a status, quietly where nobody reads its output any more."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except BrokenPipeError:
+        status = PIPE_CLOSED
+    except OSError as error:
+        tell(f"the output could not be written: {error.strerror}")
+        status = COULD_NOT
+    if status in (PIPE_CLOSED, COULD_NOT):
+        # The interpreter would flush once more, and complain.
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    # What is left is not worth a search for cycles.
+    gc.freeze()
+    sys.exit(status)

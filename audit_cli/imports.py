@@ -1,0 +1,90 @@
+"""`keyledger import`: keys and uses from the records of those who mint keys elsewhere."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from audit_cli import console
+from audit_cli.intake import IntakeFormatOption, take_in
+from audit_cli.options import Options, command
+from audit_cli.values import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from audit_cli.progress import Progress
+    from ledger.importers.cloudtrail import CloudTrailItem
+
+app = typer.Typer(
+    name="import", help="Import from AWS: keys and their uses.", no_args_is_help=True, rich_markup_mode=None
+)
+
+PathsArgument: TypeAlias = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="Files and folders, plain or gzip.")
+]
+
+
+@command(app, "cloudtrail")
+def cloudtrail(options: Options, paths: PathsArgument, form: IntakeFormatOption = "table") -> None:
+    """Import CloudTrail logs: uses of access keys, their creation, status changes and deletion.
+
+    Importing the same logs again, or overlapping ones in any order, changes nothing.
+
+    Example: keyledger import cloudtrail AWSLogs/
+    """
+    from audit_cli.session import open_session
+
+    with open_session(options) as session:
+        take_in(session, lambda bar: _cloudtrail(paths, bar), form)
+
+
+@command(app, "iam-credential-report")
+def iam_credential_report(
+    options: Options,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The report as CSV.")],
+    generated_at: Annotated[
+        int | None, typer.Option(parser=moment, metavar="TIME", help="When AWS made the report.")
+    ] = None,
+    form: IntakeFormatOption = "table",
+) -> None:
+    """Import an IAM credential report: each key with its creation, state and last use.
+
+    Example: keyledger import iam-credential-report report.csv --generated-at 2024-05-31T12:00:00Z
+    """
+    from audit_cli.session import open_session
+    from audit_cli.wording import moment as shown
+    from ledger.importers.credential_report_file import load_credential_report
+    from ledger.importers.iam_credential_report import assumed_generation, report_items
+
+    with open_session(options) as session:
+        report = load_credential_report(file)
+        if generated_at is None and report.generated_at is None:
+            generated_at = assumed_generation(report, session.now)
+            console.note(
+                f"The report does not say when AWS made it; {shown(generated_at)} is assumed,"
+                " its newest date. Give --generated-at if you know better."
+            )
+        items = report_items(report, generated_at, session.now)
+        take_in(session, lambda _bar: items, form)
+
+
+@command(app, "iam-access-keys")
+def iam_access_keys(options: Options, paths: PathsArgument, form: IntakeFormatOption = "table") -> None:
+    """Import recorded ListAccessKeys answers: they link a report's slots to access keys.
+
+    Example: keyledger import iam-access-keys list-access-keys/*.json
+    """
+    from audit_cli.session import open_session
+    from ledger.importers.iam_access_keys import read_access_keys
+
+    with open_session(options) as session:
+        take_in(session, lambda _bar: read_access_keys(paths, session.now), form)
+
+
+def _cloudtrail(paths: list[Path], bar: "Progress") -> "Iterator[CloudTrailItem]":
+    from ledger.importers.cloudtrail import cloudtrail_files, read_cloudtrail
+    from ledger.importers.files import total_size
+
+    bar.total = total_size(cloudtrail_files(paths))
+    return read_cloudtrail(paths, bar.advance)

@@ -1,0 +1,74 @@
+"""`keyledger init`: a ledger and its first organization and admin."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audit_cli import console
+from audit_cli.options import Options, command
+
+if TYPE_CHECKING:
+    from ledger.database import Database
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app, "init")
+def init(
+    options: Options,
+    organization: Annotated[str, typer.Argument(metavar="ORG", help="The organization's name.")],
+    admin: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="The first admin; else the system user by name.")
+    ] = None,
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="What its secrets begin with.")] = "kl",
+) -> None:
+    """Create a ledger and its first organization and admin.
+
+    Whoever runs this acts as that admin from then on. In a ledger that is there already, it founds another
+    organization.
+
+    Example: keyledger init acme --admin ada@example.com
+    """
+    import os
+
+    from audit_cli.session import clock, default_ledger, login, settings_of
+    from ledger.database import open_database
+    from ledger.events import Authentication, MemberDetails
+    from ledger.ledger import Ledger
+    from ledger.organization import validate_email, validate_organization_name
+    from ledger.secret import check_prefix
+
+    user = login()
+    details = MemberDetails(admin or user, user)
+    # Before the file is made, so that a typing error leaves nothing behind.
+    validate_organization_name(organization)
+    validate_email(details.email)
+    check_prefix(prefix)
+    settings = settings_of(options)
+    if settings.url == str(default_ledger()):
+        default_ledger().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = open_database(settings.url, create=True)
+    try:
+        _ensure_schema(database)
+        founded = Ledger(database, clock, os.urandom).create_organization(
+            organization, details, Authentication.OPERATING_SYSTEM, prefix
+        )
+    finally:
+        database.close()
+    console.result(
+        f"Created the organization {founded.name} in {database.name}.\n"
+        f"Its admin is {details.email}: the system user {user!r}.\n"
+    )
+    console.note(
+        "Next: `keyledger key create NAME` makes a key, `keyledger member add EMAIL` lets others in."
+    )
+
+
+def _ensure_schema(database: "Database") -> None:
+    from ledger.errors import WrongState
+    from ledger.schema import check_schema, create_schema
+
+    try:
+        create_schema(database)
+    except WrongState:
+        check_schema(database)

@@ -1,0 +1,89 @@
+"""Taking in a stream of uses and observations: progress, refusals, the summary and the exit status."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from audit_cli import console
+from audit_cli.failures import COULD_NOT, INTERRUPTED, tell_of_interruption
+from audit_cli.progress import Progress, progress
+
+if TYPE_CHECKING:
+    from audit_cli.session import Session
+    from ledger.intake import Item
+    from ledger.usage import Intake
+
+INTAKE_SCHEMA = "keyledger.intake/1"
+
+IntakeFormat: TypeAlias = Literal["table", "json"]
+IntakeFormatOption: TypeAlias = Annotated[
+    IntakeFormat, typer.Option("--format", help="How to print the summary.")
+]
+
+
+def take_in(
+    session: "Session",
+    read: Callable[[Progress], Iterable["Item"]],
+    form: IntakeFormat,
+    *,
+    again: str = "run it again to go on: what is stored is recognized",
+) -> None:
+    """Record what `read` yields; exits with status 1 where anything was refused.
+
+    What was acknowledged stays when it is interrupted; `again` says how to go on then.
+    """
+    from ledger.usage import Intake
+
+    counts = Intake()
+
+    def remember(intake: "Intake") -> None:
+        nonlocal counts
+        counts = intake
+
+    with progress("reading") as bar:
+        try:
+            session.ledger.record(
+                session.organization,
+                session.actor,
+                read(bar),
+                on_refused=lambda refusal: bar.say(_refused(refusal.where, refusal.reason)),
+                on_batch=remember,
+            )
+        except KeyboardInterrupt:
+            bar.clear()
+            tell_of_interruption(f"interrupted; the {counts.stored:,} stored so far stay; {again}")
+            raise typer.Exit(INTERRUPTED) from None
+    _print(counts, form)
+    if counts.refused:
+        raise typer.Exit(COULD_NOT)
+
+
+def _refused(where: str | int, reason: str) -> str:
+    from audit_cli.reports.terminal import printable
+
+    place = f"line {where}" if isinstance(where, int) else where
+    return printable(f"{place}: {reason}")
+
+
+def _print(counts: "Intake", form: IntakeFormat) -> None:
+    import msgspec
+
+    if form == "json":
+        console.result_json({"schema": INTAKE_SCHEMA, **msgspec.structs.asdict(counts)})
+    else:
+        console.note(f"{_summary(counts)}.")
+
+
+def _summary(counts: "Intake") -> str:
+    """What became of it, in a sentence without its end."""
+    parts = [f"read {counts.read:,}", f"stored {counts.stored:,}"]
+    if counts.duplicates:
+        parts.append(f"known already {counts.duplicates:,}")
+    if counts.refused:
+        parts.append(f"refused {counts.refused:,}")
+    if counts.keys_registered:
+        parts.append(f"new keys {counts.keys_registered:,}")
+    if counts.observations:
+        parts.append(f"observations {counts.observations:,}")
+    return ", ".join(parts)

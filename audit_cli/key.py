@@ -1,0 +1,197 @@
+"""`keyledger key`: making keys and changing them."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from audit_cli import console
+from audit_cli.completion import complete_key
+from audit_cli.options import Options, command
+from audit_cli.values import SecretFormat, SecretFormatOption, duration, moment
+
+if TYPE_CHECKING:
+    from audit_cli.session import Session
+    from ledger.ledger import CreatedKey
+
+CREATED_SCHEMA = "keyledger.created/1"
+COPY_NOW = "Copy the secret now: it is stored nowhere and will not be shown again."
+
+app = typer.Typer(rich_markup_mode=None)
+
+KeyArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY", autocompletion=complete_key, help="Its id, the id's beginning, or its name."
+    ),
+]
+OwnerOption: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="WHO", help="Who answers for it: a member's address or a name.")
+]
+ExpiresInOption: TypeAlias = Annotated[
+    timedelta | None,
+    typer.Option(parser=duration, metavar="DURATION", help="How long it works, such as 90d."),
+]
+ExpiresAtOption: TypeAlias = Annotated[
+    int | None, typer.Option(parser=moment, metavar="TIME", help="Until when it works.")
+]
+ScopeOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--scope", metavar="SCOPE", help="What it may do; repeat for several.")
+]
+ReasonOption: TypeAlias = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for the record.")]
+
+
+@command(app, "create")
+def create(
+    options: Options,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, such as ci-github-actions.")],
+    owner: OwnerOption = None,
+    expires_in: ExpiresInOption = None,
+    expires_at: ExpiresAtOption = None,
+    scope: ScopeOption = None,
+    form: SecretFormatOption = "table",
+) -> None:
+    """Make a key and show its secret, once.
+
+    Example: keyledger key create ci-github-actions --expires-in 90d
+    """
+    from audit_cli.session import open_session
+    from ledger.ledger import NewKey
+
+    with open_session(options) as session:
+        new = NewKey(name, owner, _expiry(session, expires_in, expires_at), tuple(scope or ()))
+        created = session.ledger.create_key(session.organization, session.actor, new)
+    _show_secret(created, form)
+
+
+@command(app, "rotate")
+def rotate(
+    options: Options,
+    key: KeyArgument,
+    overlap: Annotated[
+        timedelta,
+        typer.Option(
+            parser=duration, metavar="DURATION", help="How long the old one still works.", show_default="7d"
+        ),
+    ] = timedelta(days=7),
+    form: SecretFormatOption = "table",
+) -> None:
+    """Make a key's successor and show its secret, once.
+
+    The old key works until the overlap ends. The name means the successor then; the old key has its id.
+
+    Example: keyledger key rotate ci-github-actions --overlap 3d
+    """
+    from audit_cli.session import open_session
+    from audit_cli.wording import moment, short_id
+    from ledger.ids import format_id
+    from ledger.moments import format_moment
+
+    with open_session(options) as session:
+        rotated = session.ledger.rotate_key(session.organization, session.actor, session.key(key), overlap)
+    old_id, ends_at = format_id(rotated.old_id), format_moment(rotated.overlap_ends_at)
+    _show_secret(rotated.successor, form, {"old_id": old_id, "overlap_ends_at": ends_at})
+    console.note(
+        f"The old key {short_id(rotated.old_id)} works until {moment(rotated.overlap_ends_at)}."
+        f" End it then: keyledger key revoke {short_id(rotated.old_id)}"
+    )
+
+
+@command(app, "set")
+def set_key(
+    options: Options,
+    key: KeyArgument,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Its new name.")] = None,
+    owner: OwnerOption = None,
+    no_owner: Annotated[bool, typer.Option("--no-owner", help="Nobody answers for it.")] = False,
+    expires_in: ExpiresInOption = None,
+    expires_at: ExpiresAtOption = None,
+    no_expiry: Annotated[bool, typer.Option("--no-expiry", help="It works until it is revoked.")] = False,
+    scope: ScopeOption = None,
+    no_scopes: Annotated[bool, typer.Option("--no-scope", help="It has no scopes.")] = False,
+) -> None:
+    """Change a key's name, owner, expiry or scopes.
+
+    Example: keyledger key set ci-github-actions --owner platform-team --no-expiry
+    """
+    from msgspec import UNSET
+
+    from audit_cli.session import open_session
+    from ledger.ledger import KeyChanges
+
+    for name_of, value, none in (("owner", owner, no_owner), ("scope", scope, no_scopes)):
+        if value and none:
+            raise typer.BadParameter(f"--{name_of} and --no-{name_of} exclude each other")
+    with open_session(options) as session:
+        expiry = _expiry(session, expires_in, expires_at, no_expiry=no_expiry)
+        changes = KeyChanges(
+            name=UNSET if name is None else name,
+            owner=UNSET if owner is None and not no_owner else owner,
+            expires_at=UNSET if expiry is None and not no_expiry else expiry,
+            scopes=UNSET if scope is None and not no_scopes else tuple(scope or ()),
+        )
+        if changes == KeyChanges():
+            raise typer.BadParameter("say what to change: --name, --owner, --expires-in, --scope ...")
+        changed = session.ledger.change_key(session.organization, session.actor, session.key(key), changes)
+    console.result(f"Changed {key}.\n" if changed else f"Nothing to change: {key} is so already.\n")
+
+
+@command(app, "disable")
+def disable(options: Options, key: KeyArgument, reason: ReasonOption = None) -> None:
+    """Refuse a key until it is enabled again.
+
+    Example: keyledger key disable ci-github-actions --reason "unused for 45 days"
+    """
+    from audit_cli.session import open_session
+
+    with open_session(options) as session:
+        credential = session.key(key)
+        session.ledger.disable_key(session.organization, session.actor, credential, reason)
+    console.result(
+        f"Disabled {credential.name}: it is refused until `keyledger key enable` accepts it again.\n"
+    )
+
+
+@command(app, "enable")
+def enable(options: Options, key: KeyArgument) -> None:
+    """Accept a disabled key again.
+
+    Example: keyledger key enable ci-github-actions
+    """
+    from audit_cli.session import open_session
+
+    with open_session(options) as session:
+        credential = session.key(key)
+        session.ledger.enable_key(session.organization, session.actor, credential)
+    console.result(f"Enabled {credential.name}: it is accepted again.\n")
+
+
+def _expiry(
+    session: "Session", expires_in: timedelta | None, expires_at: int | None, *, no_expiry: bool = False
+) -> int | None:
+    from ledger.moments import MICROSECOND
+
+    if sum((expires_in is not None, expires_at is not None, no_expiry)) > 1:
+        raise typer.BadParameter("--expires-in, --expires-at and --no-expiry exclude each other")
+    return expires_at if expires_in is None else session.now + expires_in // MICROSECOND
+
+
+def _show_secret(created: "CreatedKey", form: SecretFormat, more: dict[str, str] | None = None) -> None:
+    from ledger.ids import format_id
+
+    key_id, secret = format_id(created.id), created.secret
+    match form:
+        case "secret":
+            console.result(f"{secret.reveal()}\n")
+        case "json":
+            shape: dict[str, Any] = {"schema": CREATED_SCHEMA, "organization": created.organization}
+            shape |= {"id": key_id, "name": created.name, "secret": secret.reveal(), "masked": secret.masked}
+            console.result_json(shape | (more or {}))
+        case "table":
+            console.result(
+                f"Organization  {created.organization}\n"
+                f"Key           {created.name}\n"
+                f"Id            {key_id}\n"
+                f"Secret        {secret.reveal()}\n"
+            )
+            console.note(COPY_NOW)

@@ -1,0 +1,136 @@
+"""`keyledger key list`, `show` and `history`: what is true of keys, and what happened to them."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from audit_cli import console
+from audit_cli.key import KeyArgument
+from audit_cli.options import Options, command
+from audit_cli.values import FormatOption
+
+if TYPE_CHECKING:
+    from projections.key_record import KeyRecord
+
+KEYS_SCHEMA = "keyledger.keys/1"
+KEY_SCHEMA = "keyledger.key/1"
+HISTORY_SCHEMA = "keyledger.history/1"
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app, "list")
+def list_keys(
+    options: Options,
+    everything: Annotated[bool, typer.Option("--all", help="Temporary credentials too.")] = False,
+    state: Annotated[
+        Literal["active", "disabled", "revoked", "expired"] | None,
+        typer.Option(help="Only keys in this state."),
+    ] = None,
+    form: FormatOption = "table",
+) -> None:
+    """List the keys with owner, state and last use.
+
+    Example: keyledger key list --state active
+    """
+    from audit_cli.session import open_session
+    from audit_cli.wording import last_used, short_id
+    from ledger.events import KeyKind
+    from projections.key_rows import key_row
+
+    with open_session(options) as session, session.view() as view:
+        now, position = session.now, view.position
+        records = [
+            record
+            for record in view.records()
+            if (everything or record.kind is KeyKind.LONG_LIVED) and state in (None, record.status(now))
+        ]
+    if form == "json":
+        console.result_json(
+            {
+                "schema": KEYS_SCHEMA,
+                "organization": session.organization.name,
+                "position": position,
+                "keys": [key_row(record, now) for record in records],
+            }
+        )
+        return
+    if not records:
+        console.note(
+            "No such keys. `keyledger key create NAME` makes one, `keyledger import` brings in others."
+        )
+        return
+    rows = [
+        (
+            record.name,
+            short_id(record.id),
+            _state(record, now),
+            record.owner,
+            last_used(record, now),
+            record.use_count,
+        )
+        for record in records
+    ]
+    console.result(console.table(("Key", "Id", "State", "Owner", "Last used", "Uses"), rows, flexible=(0, 3)))
+
+
+@command(app, "show")
+def show(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
+    """Show all that is known of a key: its facts, who uses it, who was refused.
+
+    Example: keyledger key show ci-github-actions
+    """
+    from audit_cli.key_card import card, details
+    from audit_cli.session import open_session
+
+    with open_session(options) as session, session.view() as view:
+        record = view.record(session.key(key).key_id)
+        story = view.timeline(record.id)
+        position = view.position
+    if form == "json":
+        console.result_json(
+            {
+                "schema": KEY_SCHEMA,
+                "organization": session.organization.name,
+                "position": position,
+                "key": details(record, session.now),
+            }
+        )
+        return
+    console.result(card(record, story, session.now))
+
+
+@command(app, "history")
+def history(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
+    """Tell what happened to a key, when, and by whom; a claimed identity is marked as such.
+
+    Example: keyledger key history ci-github-actions
+    """
+    from audit_cli.event_wording import People
+    from audit_cli.key_history import events_of, told
+    from audit_cli.session import open_session
+    from ledger.ids import format_id
+
+    with open_session(options) as session, session.view() as view:
+        record = view.record(session.key(key).key_id)
+        story = view.timeline(record.id)
+        people = People(view.members())
+        position = view.position
+    if form == "json":
+        console.result_json(
+            {
+                "schema": HISTORY_SCHEMA,
+                "organization": session.organization.name,
+                "position": position,
+                "key_id": format_id(record.id),
+                "events": events_of(story, people),
+            }
+        )
+        return
+    console.result(told(record, story, people))
+
+
+def _state(record: "KeyRecord", now: int) -> str:
+    """The state as lists show it: of a rotation's two keys the older is on its way out."""
+    state = record.status(now)
+    return "rotating" if state == "active" and record.successor_id is not None else state

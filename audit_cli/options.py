@@ -1,0 +1,84 @@
+"""Commands and the options that all of them share, which may stand before the command and after it."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, TypeAlias
+
+import typer
+
+from audit_cli.failures import reported
+
+LedgerOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--ledger", metavar="PATH|URL", help="The ledger. [KEYLEDGER_URL]", show_default=False),
+]
+OrgOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--org", metavar="NAME", help="The organization, where the ledger holds several."),
+]
+ActorOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--as", metavar="EMAIL", help="The member who acts; else the system user."),
+]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was said on the command line of the ledger, the organization and the actor."""
+
+    ledger: str | None = None
+    org: str | None = None
+    actor: str | None = None
+
+    @property
+    def flags(self) -> dict[str, str | None]:
+        """By the names of the settings that they override."""
+        return {"url": self.ledger, "org": self.org, "actor": self.actor}
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command: its first parameter is the Options, the others are the command's own.
+
+    The shared options are added to it, those before the command are its defaults, and what it raises becomes
+    one line and an exit status.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def run(
+            context: typer.Context, ledger: str | None, org: str | None, actor: str | None, **own: object
+        ) -> None:
+            outer = context.find_object(Options) or Options()
+            with reported():
+                function(Options(ledger or outer.ledger, org or outer.org, actor or outer.actor), **own)
+
+        run.__signature__ = _signature(function)  # type: ignore[attr-defined]
+        app.command(name)(run)
+        return function
+
+    return register
+
+
+def _signature(function: Callable[..., None]) -> inspect.Signature:
+    own = list(inspect.signature(function).parameters.values())[1:]
+    shared = [
+        ("context", typer.Context),
+        ("ledger", LedgerOption),
+        ("org", OrgOption),
+        ("actor", ActorOption),
+    ]
+    # By keyword only, since a command's own arguments without a default come after these.
+    parameters = [_keyword(name, annotation) for name, annotation in shared]
+    return inspect.Signature(
+        [
+            parameters[0].replace(default=inspect.Parameter.empty),
+            *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own),
+            *parameters[1:],
+        ]
+    )
+
+
+def _keyword(name: str, annotation: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

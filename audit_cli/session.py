@@ -1,0 +1,103 @@
+"""What a command works with: settings, the open ledger, the organization, the actor and the clock."""
+
+import os
+import pwd
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from platformdirs import user_config_path, user_data_path
+
+from audit_cli.options import Options
+from audit_cli.progress import progress
+from ledger.actor import Actor
+from ledger.credentials import Credential
+from ledger.database import Database, open_database
+from ledger.ledger import Ledger
+from ledger.organization import Organization
+from ledger.schema import check_schema
+from ledger.secret import Peppers
+from ledger.settings import SETTINGS_FILE, Settings, load_peppers, load_settings
+from projections.view import View, open_view
+
+
+class Session:
+    """One command at work on one ledger; what is not asked for is not looked up."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self.database = database
+        # One clock reading per run, by which everything printed is judged.
+        self.now = clock()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The commands on the ledger."""
+        peppers = load_peppers(self.settings.pepper_file) if self.settings.pepper_file else Peppers()
+        return Ledger(self.database, clock, os.urandom, peppers)
+
+    @cached_property
+    def organization(self) -> Organization:
+        """The organization named, or the only one."""
+        return self.ledger.organization(self.settings.org)
+
+    @cached_property
+    def actor(self) -> Actor:
+        """The member that was claimed, or that the operating-system user is."""
+        if self.settings.actor:
+            return self.organization.claimed_actor(self.settings.actor)
+        return self.organization.login_actor(login())
+
+    def key(self, reference: str) -> Credential:
+        """The key that an argument means."""
+        return self.ledger.find_key(self.organization, reference)
+
+    @contextmanager
+    def view(self, as_of: int | None = None) -> Iterator[View]:
+        """The read side, caught up, with a bar where that takes long."""
+        self.ledger.settle()
+        organization_id = self.organization.id
+        with progress("catching up") as bar:
+            opened = open_view(self.database, organization_id, as_of, bar.reach)
+            with opened as view:
+                bar.clear()
+                yield view
+
+
+def settings_of(options: Options) -> Settings:
+    """The settings that apply here."""
+    files = [Path(SETTINGS_FILE), user_config_path("keyledger") / SETTINGS_FILE]
+    return load_settings(options.flags, os.environ, files, str(default_ledger()))
+
+
+def default_ledger() -> Path:
+    """The file that a ledger is in where nobody says otherwise."""
+    return user_data_path("keyledger") / "ledger.db"
+
+
+@contextmanager
+def open_session(options: Options) -> Iterator[Session]:
+    """Open the ledger that the settings name; closed when the block is left."""
+    settings = settings_of(options)
+    database = open_database(settings.url)
+    try:
+        check_schema(database)
+        yield Session(settings, database)
+    finally:
+        database.close()
+
+
+def clock() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def login() -> str:
+    """The operating-system user by the system's own account; a variable such as USER is anybody's claim."""
+    user_id = os.getuid()
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return f"uid-{user_id}"

@@ -1,0 +1,39 @@
+"""How options are read: durations, moments and the names of formats, each with its own complaint."""
+
+from datetime import timedelta
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+Format: TypeAlias = Literal["table", "json"]
+SecretFormat: TypeAlias = Literal["table", "json", "secret"]
+
+
+def duration(text: str | timedelta) -> timedelta:
+    """Read `45d`; a wrong one is wrong usage. Typer sends defaults through here too."""
+    if isinstance(text, timedelta):
+        return text
+    from ledger.errors import InvalidInput
+    from ledger.moments import parse_duration
+
+    try:
+        return parse_duration(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def moment(text: str) -> int:
+    """Read `2024-05-31T12:00:00Z`; a wrong one is wrong usage."""
+    from ledger.errors import InvalidInput
+    from ledger.moments import parse_moment
+
+    try:
+        return parse_moment(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+FormatOption: TypeAlias = Annotated[Format, typer.Option("--format", help="How to print it.")]
+SecretFormatOption: TypeAlias = Annotated[
+    SecretFormat, typer.Option("--format", help="How to print it; `secret` prints the secret alone.")
+]

@@ -1,0 +1,110 @@
+"""Where the ledger is, whose it is and who asks: flags before variables before `keyledger.toml`."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ledger.errors import InvalidInput
+from ledger.secret import Peppers
+
+SETTINGS_FILE = "keyledger.toml"
+NAMES = ("url", "org", "actor", "pepper_file")
+MIN_PEPPER = 32
+
+_OTHERS = 0o077
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a command goes by; `url` is a path or SQLAlchemy URL, and None is `not said`."""
+
+    url: str
+    org: str | None = None
+    actor: str | None = None
+    pepper_file: Path | None = None
+
+
+def load_settings(
+    flags: Mapping[str, str | None], environ: Mapping[str, str], files: Sequence[Path], default_url: str
+) -> Settings:
+    """Settle each setting by the first that says it: a flag, `KEYLEDGER_<NAME>`, the files in their order.
+
+    Raises InvalidInput for a file that cannot be read or says what no setting is.
+    """
+    variables = {name: environ.get(f"KEYLEDGER_{name.upper()}") for name in NAMES}
+    sources = [flags, variables, *map(_read_file, files)]
+    said = {name: next((text for source in sources if (text := source.get(name))), None) for name in NAMES}
+    pepper_file = said["pepper_file"]
+    return Settings(
+        url=said["url"] or default_url,
+        org=said["org"],
+        actor=said["actor"],
+        pepper_file=Path(pepper_file).expanduser() if pepper_file else None,
+    )
+
+
+def load_peppers(path: Path) -> Peppers:
+    """The peppers in a file: `current = "2026"` and, under `[keys]`, hexadecimal of 32 bytes or more.
+
+    Raises InvalidInput, which never quotes the file, and refuses a file that others may read.
+    """
+    try:
+        rights = path.stat().st_mode
+    except OSError as error:
+        raise InvalidInput(f"the pepper file {path} cannot be read: {error.strerror}") from None
+    if rights & _OTHERS:
+        raise InvalidInput(f"the pepper file {path} is open to others; run `chmod 600 {path}`")
+    content = _read_toml(path)
+    if set(content) - {"current", "keys"}:
+        raise InvalidInput(f"the pepper file {path} may say `current` and `[keys]`, nothing else")
+    keys = content.get("keys")
+    if not isinstance(keys, dict) or not keys:
+        raise InvalidInput(f'the pepper file {path} has no [keys]; write lines like 2026 = "<hexadecimal>"')
+    current = content.get("current")
+    if current is not None and current not in keys:
+        raise InvalidInput(f"the pepper file {path} names a current pepper that is not among its [keys]")
+    return Peppers(current, {pepper_id: _pepper(path, pepper_id, text) for pepper_id, text in keys.items()})
+
+
+def _pepper(path: Path, pepper_id: str, text: object) -> bytes:
+    try:
+        raw = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        raw = b""
+    if len(raw) < MIN_PEPPER:
+        raise InvalidInput(
+            f"the pepper {pepper_id!r} in {path} is not hexadecimal text of {MIN_PEPPER} bytes or more;"
+            " make one with `openssl rand -hex 32`"
+        )
+    return raw
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    """What a settings file says; its relative paths begin at its own folder. A missing file says nothing."""
+    if not path.is_file():
+        return {}
+    content = _read_toml(path)
+    for name, value in content.items():
+        if name not in NAMES:
+            raise InvalidInput(f"{path}: there is no setting {name!r}; the settings are {', '.join(NAMES)}")
+        if not isinstance(value, str):
+            raise InvalidInput(f"{path}: {name} must be a text in quotation marks")
+    return {name: _from_folder(path.parent, name, value) for name, value in content.items()}
+
+
+def _from_folder(folder: Path, name: str, value: str) -> str:
+    is_path = name == "pepper_file" or (name == "url" and "://" not in value)
+    return str(folder / Path(value).expanduser()) if is_path and value else value
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path} is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{path} is not TOML: {error}") from None

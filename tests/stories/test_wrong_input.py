@@ -1,0 +1,309 @@
+"""What a new user gets wrong: one line that says what happened and what to do, never a traceback."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.door import EXECUTABLE, Answer, Door
+
+USE = '{"key": "ci", "service": "deploy", "occurred_at": "2024-05-31T12:00:00Z", "id": "%d"}\n'
+
+
+def complaint(answer: Answer, status: int = 1) -> str:
+    """The one line of an answer that could not be given."""
+    assert answer.status == status, answer
+    lines = answer.err.splitlines()
+    assert len(lines) == 1, answer
+    assert lines[0].startswith("keyledger: ")
+    return lines[0]
+
+
+def test_without_a_ledger_the_way_to_make_one_is_told(empty: Door) -> None:
+    line = complaint(empty("key", "list"))
+
+    assert "there is no ledger at" in line
+    assert "keyledger init ORG" in line
+
+
+def test_a_path_in_a_folder_that_does_not_exist_is_told(empty: Door) -> None:
+    line = complaint(empty("--ledger", "nowhere/ledger.db", "init", "acme"))
+
+    assert "the folder nowhere does not exist" in line
+
+
+def test_a_folder_is_no_ledger(empty: Door) -> None:
+    assert "is a folder" in complaint(empty("key", "list", "--ledger", str(empty.folder)))
+
+
+def test_a_text_file_is_no_ledger(empty: Door) -> None:
+    empty.ledger.write_text("to do: buy milk\n" * 100)
+
+    assert "not a keyledger ledger" in complaint(empty("key", "list"))
+
+
+def test_another_programs_database_is_no_ledger_and_stays_as_it_is(empty: Door) -> None:
+    with sqlite3.connect(empty.ledger) as connection:
+        connection.execute("CREATE TABLE songs (name TEXT)")
+    connection.close()
+    before = empty.ledger.read_bytes()
+
+    assert "not a keyledger ledger" in complaint(empty("key", "list"))
+    assert "holds the tables of something else" in complaint(empty("init", "acme"))
+    assert empty.ledger.read_bytes() == before
+
+
+def test_a_database_of_another_kind_is_told(empty: Door) -> None:
+    assert "not supported" in complaint(empty("key", "list", "--ledger", "oracle://db/x"))
+
+
+def test_init_with_a_bad_name_leaves_no_ledger_behind(empty: Door) -> None:
+    for wrong in (["a b"], ["acme", "--admin", "a b"], ["acme", "--prefix", "K_"]):
+        complaint(empty("init", *wrong))
+
+    assert not empty.ledger.exists()
+
+
+def test_a_second_organization_of_one_name_is_refused(keyledger: Door) -> None:
+    assert "already" in complaint(keyledger("init", "acme"))
+
+
+def test_where_the_ledger_holds_several_organizations_one_must_be_named(keyledger: Door) -> None:
+    keyledger.well("init", "globex")
+
+    assert "--org" in complaint(keyledger("key", "list"))
+    keyledger.well("key", "list", "--org", "globex")
+    assert "'initech'" in complaint(keyledger("--org", "initech", "key", "list"))
+
+
+def test_an_unknown_key_is_told(keyledger: Door) -> None:
+    assert "no key is called 'nope'" in complaint(keyledger("key", "show", "nope"))
+
+
+def test_a_name_of_several_keys_is_ambiguous(keyledger: Door) -> None:
+    ids = [keyledger.create("ci")["id"] for _ in range(2)]
+
+    line = complaint(keyledger("key", "show", "ci"))
+
+    assert "means several keys" in line
+    assert all(key_id in line for key_id in ids)
+
+
+def test_a_member_reads_and_an_admin_manages(keyledger: Door) -> None:
+    keyledger.create("ci")
+    keyledger.well("member", "add", "bob@example.com", "--role", "member")
+    asbob = ("--as", "bob@example.com")
+
+    refusals = [
+        complaint(keyledger(*command, *asbob))
+        for command in (
+            ("key", "create", "other"),
+            ("key", "rotate", "ci"),
+            ("key", "disable", "ci"),
+            ("key", "revoke", "ci", "--yes"),
+            ("member", "add", "eve@example.com", "--role", "admin"),
+            ("member", "remove", "ada@example.com", "--yes"),
+            ("use", "append", "-"),
+        )
+    ]
+
+    assert all("bob@example.com has the role member and may only read" in line for line in refusals)
+    keyledger.well("key", "list", *asbob)
+
+
+def test_somebody_who_is_no_member_is_told(keyledger: Door) -> None:
+    line = complaint(keyledger("key", "create", "ci", "--as", "eve@example.com"))
+
+    assert "'eve@example.com' is not a member" in line
+
+
+def test_a_system_user_who_is_no_member_is_told_to_say_who_it_is(empty: Door) -> None:
+    empty.found()
+    empty.well("member", "add", "bob@example.com", "--role", "admin", "--login", "bob")
+    empty.well("member", "remove", "ada@example.com", "--yes", "--as", "bob@example.com")
+
+    line = complaint(empty("key", "create", "ci"))
+
+    assert "--as EMAIL" in line
+
+
+def test_a_read_only_ledger_can_be_read_and_says_why_it_cannot_be_written(keyledger: Door) -> None:
+    keyledger.create("ci")
+    keyledger.well("key", "list")
+    for file in keyledger.folder.glob("ledger.db*"):
+        file.chmod(0o444)
+    keyledger.folder.chmod(0o555)
+    try:
+        if os.access(keyledger.ledger, os.W_OK):
+            pytest.skip("this user may write whatever the rights say")
+        listed = keyledger.well("key", "list")
+        line = complaint(keyledger("key", "create", "other"))
+    finally:
+        keyledger.folder.chmod(0o755)
+
+    assert "ci" in listed.out
+    assert "may not be written" in line
+
+
+@pytest.mark.parametrize(
+    "option", ["--unused-for=-5d", "--max-age=5 days", "--as-of=tomorrow", "--fail-on=bad", "--format=bad"]
+)
+def test_a_wrong_option_is_wrong_usage(keyledger: Door, option: str) -> None:
+    answer = keyledger("audit", option)
+
+    assert answer.status == 2
+    assert f"Invalid value for '{option.partition('=')[0]}'" in answer.err
+
+
+def test_an_expiry_in_the_past_is_refused(keyledger: Door) -> None:
+    line = complaint(keyledger("key", "create", "ci", "--expires-at", "2020-01-01"))
+
+    assert "2020-01-01T00:00:00Z is not in the future" in line
+
+
+def test_two_expiries_are_wrong_usage(keyledger: Door) -> None:
+    answer = keyledger("key", "create", "ci", "--expires-in", "9d", "--expires-at", "2099-01-01")
+
+    assert answer.status == 2
+
+
+def test_setting_nothing_and_setting_both_are_wrong_usage(keyledger: Door) -> None:
+    keyledger.create("ci")
+
+    assert keyledger("key", "set", "ci").status == 2
+    assert keyledger("key", "set", "ci", "--owner", "x", "--no-owner").status == 2
+
+
+def test_a_line_that_is_refused_is_told_and_the_others_are_kept(keyledger: Door) -> None:
+    keyledger.create("ci")
+    lines = [USE % 1, "garbage\n", "\n", '{"key": "ci"}\n', (USE % 2).replace("ci", "nope"), USE % 1]
+    lines += [(USE % 3).replace("2024", "2124"), USE % 4]
+
+    answer = keyledger("use", "append", "--format", "json", stdin="".join(lines))
+
+    assert answer.status == 1
+    assert answer.json["schema"] == "keyledger.intake/1"
+    counts = {name: answer.json[name] for name in ("read", "stored", "duplicates", "refused")}
+    assert counts == {"read": 7, "stored": 2, "duplicates": 1, "refused": 4}
+    assert [line.partition(":")[0] for line in answer.err.splitlines()] == [
+        "line 2",
+        "line 4",
+        "line 5",
+        "line 7",
+    ]
+    assert "in the future" in answer.err
+
+
+def test_a_file_that_cannot_be_read_is_told(keyledger: Door) -> None:
+    for command in (("use", "append"), ("import", "cloudtrail"), ("import", "iam-credential-report")):
+        assert "nowhere" in complaint(keyledger(*command, "nowhere"))
+    assert "Is a directory" in complaint(keyledger("use", "append", "."))
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_work(keyledger: Door) -> None:
+    assert "is a folder" in complaint(keyledger("audit", "-o", "."))
+    assert "does not exist" in complaint(keyledger("audit", "-o", "nowhere/report.md"))
+
+
+def test_a_secret_on_the_command_line_is_refused_and_not_repeated(keyledger: Door) -> None:
+    secret = keyledger.create("ci")["secret"]
+
+    for arguments in (("key", "show", secret), ("check", f"--service={secret}")):
+        answer = keyledger.process(*arguments)
+
+        assert "standard input" in complaint(answer, 2)
+        assert secret not in answer.err + answer.out
+
+
+def test_revoking_without_a_terminal_needs_a_yes(keyledger: Door) -> None:
+    created = keyledger.create("ci")
+
+    line = complaint(keyledger("key", "revoke", "ci"), 2)
+
+    assert "--yes" in line
+    assert keyledger("check", stdin=created["secret"]).status == 0
+
+
+def test_no_key_is_revoked_where_one_is_unknown_or_revoked_already(keyledger: Door) -> None:
+    created = keyledger.create("ci")
+    keyledger.create("old")
+    keyledger.well("key", "revoke", "old", "--yes")
+
+    complaint(keyledger("key", "revoke", "ci", "nope", "--yes"))
+    complaint(keyledger("key", "revoke", "ci", "old", "--yes"))
+
+    assert keyledger("check", stdin=created["secret"]).status == 0
+
+
+def test_a_dry_run_shows_whom_it_would_hurt_and_revokes_nothing(keyledger: Door) -> None:
+    created = keyledger.create("ci", "--owner", "platform")
+
+    answer = keyledger.well("key", "revoke", "ci", "--dry-run")
+
+    assert "platform" in answer.out
+    assert keyledger("check", stdin=created["secret"]).status == 0
+
+
+def test_an_empty_standard_input_is_no_secret(keyledger: Door) -> None:
+    assert keyledger("check", stdin="").status == 2
+    assert keyledger("check", stdin="kl_nonsense").out == "not valid: unknown\n"
+
+
+def test_a_reader_that_goes_away_ends_a_command_quietly(keyledger: Door) -> None:
+    for number in range(30):
+        keyledger.create(f"key-{number}")
+    for arguments in ("key list", "key list --format json", "--help", "rules"):
+        command = f"{EXECUTABLE} {arguments} | head -1; exit ${{PIPESTATUS[0]}}"
+
+        ended = subprocess.run(
+            ["bash", "-c", command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | keyledger.environment,
+        )
+
+        assert ended.stderr == ""
+        assert ended.returncode in {0, 141}
+        assert ended.stdout.count("\n") == 1
+
+
+def test_a_full_disk_is_told(keyledger: Door) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [EXECUTABLE, "rules"], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+
+    assert ended.returncode == 1
+    assert ended.stderr == "keyledger: No space left on device\n"
+
+
+def test_an_interrupted_import_keeps_what_it_stored_and_can_be_resumed(keyledger: Door) -> None:
+    keyledger.create("ci")
+    total = 60_000
+    file = keyledger.folder / "uses.ndjson"
+    file.write_text("".join(USE % number for number in range(total)))
+    process = subprocess.Popen(
+        [EXECUTABLE, "use", "append", file],
+        env=os.environ | keyledger.environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while keyledger.well("projections", "status", "--format", "json").json["ledger_position"] < 5_000:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+
+    stored = keyledger.well("projections", "status", "--format", "json").json["ledger_position"] - 3
+    again = keyledger.well("use", "append", str(file), "--format", "json").json
+
+    assert process.returncode == 130
+    assert err.startswith("keyledger: interrupted; the ")
+    assert len(err.splitlines()) == 1
+    assert 0 < stored < total
+    assert stored % 1000 == 0
+    assert (again["duplicates"], again["stored"]) == (stored, total - stored)
