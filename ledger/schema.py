@@ -83,13 +83,14 @@ about = Table(
     Column("schema_version", Integer, primary_key=True),
 )
 
-# Plain text, understood by both databases: SQLAlchemy's partial indexes import a dialect that may not be in use.
+# Plain text that both databases understand: SQLAlchemy's partial indexes import a dialect that is not in use.
+_PARTIAL_INDEX = "CREATE {} credentials_by_{column} ON credentials ({}{column}) WHERE {column} IS NOT NULL"
 _INDEXES = (
     *(
-        f"CREATE INDEX credentials_by_{column} ON credentials (organization_id, {column}) WHERE {column} IS NOT NULL"
+        _PARTIAL_INDEX.format("INDEX", "organization_id, ", column=column)
         for column in ("external_id", "name", "linkage")
     ),
-    "CREATE UNIQUE INDEX credentials_by_fingerprint ON credentials (fingerprint) WHERE fingerprint IS NOT NULL",
+    _PARTIAL_INDEX.format("UNIQUE INDEX", "", column="fingerprint"),
 )
 
 # OR REPLACE would delete the standing row without firing a delete trigger, so the insert itself is guarded:
