@@ -87,8 +87,7 @@ def audited(
     everything: bool = False,
 ) -> "AuditReport":
     """The report on a session's organization."""
-    from importlib.metadata import version
-
+    from ledger import __version__
     from projections.audit.report import AuditScope, audit
 
     if as_of is not None and as_of > session.now:
@@ -98,7 +97,7 @@ def audited(
             organization=session.organization.name,
             as_of=session.now if as_of is None else as_of,
             position=view.position,
-            tool_version=version("keyledger"),
+            tool_version=__version__,
             policy=policy,
         )
         return audit(scope, view.records(), include_temporary=everything, rules=rules)

@@ -1,5 +1,6 @@
 """How a command ends: its exit statuses, and the one line that says why it could not do what was asked."""
 
+import gc
 import os
 import sys
 import traceback
@@ -104,4 +105,6 @@ def leave(status: int) -> None:
     if status in (PIPE_CLOSED, COULD_NOT):
         # The interpreter would flush once more, and complain.
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    # What is left is not worth a search for cycles.
+    gc.freeze()
     sys.exit(status)

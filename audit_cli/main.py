@@ -1,5 +1,6 @@
 """The `keyledger` command: the shared options, the groups, and the way out."""
 
+import gc
 import sys
 from typing import Annotated
 
@@ -64,9 +65,9 @@ for commands in (
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from ledger import __version__
 
-        typer.echo(f"keyledger {version('keyledger')}")
+        typer.echo(f"keyledger {__version__}")
         raise typer.Exit
 
 
@@ -92,6 +93,8 @@ def root(
 
 def main() -> None:
     """Run the command line of this process, and leave with its status."""
+    # A command lives for seconds and makes rows by the ten thousand, none of them a cycle.
+    gc.set_threshold(100_000, 50, 50)
     leave(run(sys.argv[1:]))
 
 

@@ -30,6 +30,7 @@ from ledger.ids import format_id
 from ledger.moments import format_moment
 
 MAX_NAME = 128
+MAX_REASON = 512
 MAX_SCOPES = 32
 
 _SCOPE = re.compile(r"[a-z0-9]+(?:[:._-][a-z0-9]+)*", re.ASCII)
@@ -71,6 +72,16 @@ def validate_name(name: str) -> str:
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise InvalidInput(f"a key's name has 1 to {MAX_NAME} printable characters; {name[:20]!r} does not")
     return name
+
+
+def validate_reason(reason: str | None) -> str | None:
+    """The reason without surrounding blanks, None where none is left; refused when long or not one line."""
+    reason = reason.strip() if reason else None
+    if reason and (len(reason) > MAX_REASON or not reason.isprintable()):
+        raise InvalidInput(
+            f"a reason is one line of at most {MAX_REASON} characters; {reason[:20]!r}... is not"
+        )
+    return reason or None
 
 
 def validate_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
@@ -143,7 +154,7 @@ def disable(key: ApiKey, reason: str | None, stamp: Stamp) -> KeyDisabled:
     _require_not_revoked(key, "disabled")
     if key.state is KeyState.DISABLED:
         raise WrongState(f"the key {key.name!r} is disabled already")
-    return KeyDisabled(*stamp.header(), reason=reason)
+    return KeyDisabled(*stamp.header(), reason=validate_reason(reason))
 
 
 def enable(key: ApiKey, stamp: Stamp) -> KeyEnabled:
@@ -160,7 +171,7 @@ def revoke(key: ApiKey, reason: str | None, stamp: Stamp) -> KeyRevoked:
     require_admin(stamp.actor, "revoke keys")
     if key.state is KeyState.REVOKED:
         raise WrongState(f"the key {key.name!r} is revoked already")
-    return KeyRevoked(*stamp.header(), reason=reason)
+    return KeyRevoked(*stamp.header(), reason=validate_reason(reason))
 
 
 def rotate(key: ApiKey, successor_id: bytes, overlap_us: int, stamp: Stamp) -> KeyRotated:

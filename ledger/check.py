@@ -1,5 +1,6 @@
 """Is a presented secret valid? The verdict, and in the same transaction the use or the denial that it is."""
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -73,14 +74,18 @@ def check(  # noqa: PLR0913, PLR0917 - clock and randomness are arguments too
     peppers: Peppers,
     secret: Secret,
     presented: Presented,
-    now: int,
+    clock: Callable[[], int],
     random_bytes: ids.RandomBytes,
 ) -> Verdict:
-    """Answer for a presented secret; what the answer rests on is durable before it is given."""
-    fingerprints = peppers.fingerprints(secret)
+    """Answer for a presented secret; what the answer rests on is durable before it is given.
+
+    The clock is read under the append lock, so that a key which expires during the wait for it is refused.
+    """
     if not secret.is_well_formed:
         return UNKNOWN
+    fingerprints = peppers.fingerprints(secret)
     with recorder.database.write() as connection:
+        now = clock()
         flush_denied(connection, recorder, now)
         key = credentials.by_fingerprint(connection, fingerprints)
         if key is None:

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ColumnElement, Connection, Row, case, func, or_, select, update
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from ledger.errors import Ambiguous, InvalidInput, NotFound
 from ledger.events import (
@@ -28,7 +28,7 @@ from ledger.events import (
     KeyState,
 )
 from ledger.ids import format_id, parse_id
-from ledger.observation import linkage
+from ledger.observation import content_id, linkage
 from ledger.schema import credentials
 
 MINTED_HERE = "keyledger"
@@ -68,11 +68,17 @@ def index(connection: Connection, key_id: bytes, event: Event) -> None:
         case KeyCreated():
             connection.execute(credentials.insert().values(_row_of_created(key_id, event)))
         case KeyObserved():
-            _index_observed(connection, event)
+            index_observed(connection, [event])
         case _:
             changes = _changes(event)
             if changes:
                 connection.execute(update(credentials).where(credentials.c.key_id == key_id).values(changes))
+
+
+def index_observed(connection: Connection, events: Sequence[KeyObserved]) -> None:
+    """Bring the index up to date with what was said of outside keys."""
+    if events:
+        connection.execute(_upsert_observed(), [_row_of_observed(event) for event in events])
 
 
 def by_fingerprint(connection: Connection, fingerprints: Sequence[bytes]) -> Credential | None:
@@ -92,14 +98,15 @@ def known(connection: Connection, organization_id: bytes, key_ids: Iterable[byte
     return found
 
 
-def linked_by(connection: Connection, organization_id: bytes, source: str, link: str) -> list[Credential]:
-    """The outside keys that share an owner and a moment of creation."""
-    query = select(credentials).where(
-        credentials.c.organization_id == organization_id,
-        credentials.c.linkage == link,
-        credentials.c.source == source,
-    )
-    return [_credential(row) for row in connection.execute(query)]
+def kindred(connection: Connection, organization_id: bytes, links: Iterable[str]) -> list[Credential]:
+    """The outside keys that have one of the owners and moments of creation."""
+    asked = list(links)
+    found: list[Credential] = []
+    for start in range(0, len(asked), _LOOKUP_CHUNK):
+        chunk = credentials.c.linkage.in_(asked[start : start + _LOOKUP_CHUNK])
+        query = select(credentials).where(chunk, credentials.c.organization_id == organization_id)
+        found.extend(_credential(row) for row in connection.execute(query))
+    return found
 
 
 def find(connection: Connection, organization_id: bytes, reference: str) -> Credential:
@@ -169,24 +176,38 @@ def _row_of_created(key_id: bytes, event: KeyCreated) -> dict[str, Any]:
     }
 
 
-def _index_observed(connection: Connection, event: KeyObserved) -> None:
+def _row_of_observed(event: KeyObserved) -> dict[str, Any]:
     link = linkage(event.personal.owner if event.personal else None, event.created_at)
-    upsert = insert(credentials).values(
-        key_id=event.key_id,
-        organization_id=event.organization_id,
-        source=event.source,
-        external_id=event.external_id,
-        name=event.name,
-        linkage=link,
-        state=KeyState.ACTIVE,
-        scopes="",
-    )
-    told = {name: value for name, value in (("name", event.name), ("linkage", link)) if value is not None}
-    if told:
-        upsert = upsert.on_conflict_do_update(index_elements=["key_id"], set_=told)
-    else:
-        upsert = upsert.on_conflict_do_nothing()
-    connection.execute(upsert)
+    told_by = event.occurred_at.to_bytes(8, "big") + content_id(event)
+    return {
+        "key_id": event.key_id,
+        "organization_id": event.organization_id,
+        "source": event.source,
+        "external_id": event.external_id,
+        "name": event.name,
+        "linkage": link,
+        "state": KeyState.ACTIVE,
+        "scopes": "",
+        "named_by": None if event.name is None else told_by,
+        "linked_by": None if link is None else told_by,
+    }
+
+
+def _upsert_observed() -> Insert:
+    """Of two names, or linkages, that of the later moment stands, whichever of them arrives first."""
+    upsert = insert(credentials)
+    later_name = upsert.excluded.named_by > func.coalesce(credentials.c.named_by, b"")
+    later_link = upsert.excluded.linked_by > func.coalesce(credentials.c.linked_by, b"")
+    told = {
+        name: case((later, upsert.excluded[name]), else_=credentials.c[name])
+        for name, later in (
+            ("name", later_name),
+            ("named_by", later_name),
+            ("linkage", later_link),
+            ("linked_by", later_link),
+        )
+    }
+    return upsert.on_conflict_do_update(index_elements=["key_id"], set_=told)
 
 
 def _changes(event: Event) -> dict[str, Any]:

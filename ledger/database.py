@@ -2,18 +2,20 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from os import W_OK, access
 from pathlib import Path
+from time import sleep
+from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Select, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from ledger.errors import LedgerUnavailable
+from ledger.errors import InvalidInput, LedgerUnavailable
 
 LOCK_TIMEOUT_S = 30
 POOL_SIZE = 20
@@ -68,7 +70,16 @@ class Database:
     def keep_journal(self) -> None:
         """Switch a new database to the write-ahead log, which lets readers and one writer work at once."""
         with _explained(self.name), closing(self.engine.raw_connection()) as connection:
-            connection.cursor().execute("PRAGMA journal_mode=WAL")
+            for attempts_left in reversed(range(LOCK_TIMEOUT_S * 20)):
+                try:
+                    connection.cursor().execute("PRAGMA journal_mode=WAL")
+                except sqlite3.OperationalError as error:
+                    # SQLite does not wait here for another process that does the same at this moment.
+                    if "locked" not in str(error) or not attempts_left:
+                        raise
+                    sleep(0.05)
+                else:
+                    return
 
     def close(self) -> None:
         """Give back every connection."""
@@ -85,7 +96,19 @@ def open_database(address: str, *, create: bool = False) -> Database:
         raise LedgerUnavailable(
             f"{address.partition(':')[0]!r} databases are not supported; give a path or sqlite:///PATH"
         )
-    return _open_sqlite(path, create=create)
+    try:
+        return _open_sqlite(path, create=create)
+    except OSError as error:
+        raise LedgerUnavailable(f"{path}: {_remedy('unable to open')}") from error
+
+
+def driver_rows(connection: Connection, query: Select[Any]) -> Sequence[Any]:
+    """The rows of a query as the driver's own tuples: for readings of very many."""
+    compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
+    values = compiled.construct_params()
+    cursor = connection.connection.cursor()
+    cursor.execute(str(compiled), tuple(values[name] for name in compiled.positiontup or ()))
+    return cursor.fetchall()
 
 
 def in_memory() -> Database:
@@ -98,7 +121,10 @@ def in_memory() -> Database:
 def sqlite_path(address: str) -> Path | None:
     """The file that an address means, or None where it is another database's URL."""
     if "://" not in address:
-        return Path(address).expanduser()
+        try:
+            return Path(address).expanduser()
+        except RuntimeError:
+            raise LedgerUnavailable(f"{address}: there is no such user; give the whole path") from None
     try:
         url = make_url(address)
     except ArgumentError:
@@ -115,7 +141,7 @@ def _open_sqlite(path: Path, *, create: bool) -> Database:
     # A new file's folder decides; an old file that only the folder protects still cannot take a journal.
     writable = access(path.parent, W_OK) and (not path.exists() or access(path, W_OK))
     mode = ("rwc" if create else "rw") if writable else _read_only_mode(path)
-    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    uri = f"file:{quote(bytes(path.absolute()))}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(
@@ -171,6 +197,10 @@ def _explained(name: str) -> Iterator[None]:
         raise
     except DBAPIError as error:
         raise LedgerUnavailable(f"{name}: {_remedy(str(error.orig))}") from error
+    except sqlite3.OperationalError as error:
+        raise LedgerUnavailable(f"{name}: {_remedy(str(error))}") from error
+    except UnicodeEncodeError:
+        raise InvalidInput("a text that was given is not Unicode; nothing is called that") from None
 
 
 def _remedy(message: str) -> str:

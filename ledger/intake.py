@@ -1,5 +1,6 @@
 """Intake: streams of uses and observations into durable batches; repeats are recognized, refusals told."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TypeAlias
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, exc, select
 
 from ledger import credentials, ids
 from ledger.actor import Stamp
+from ledger.credentials import Credential
 from ledger.encoding import decode, encode
 from ledger.errors import InvalidInput
 from ledger.event_store import EventRecorder, EventRow
@@ -123,10 +125,12 @@ class Recording:
             return None
         try:
             stream_id, event = self._event(item, stamp)
+            return Entry(item, event, stream_id, _row(stream_id, event))
         except InvalidInput as error:
             self._refuse(Refusal(item.where, str(error)))
-            return None
-        return Entry(item, event, stream_id, _row(stream_id, event))
+        except UnicodeEncodeError:
+            self._refuse(Refusal(item.where, "a text in it is not Unicode and cannot be stored"))
+        return None
 
     def _event(self, item: Use | Observation | UsageSummary | Coverage, stamp: Stamp) -> tuple[bytes, Event]:
         event: Event
@@ -182,17 +186,21 @@ class Recording:
         told = {entry.event.key_id for entry in entries if isinstance(entry.event, KeyObserved)}
         silent = [observed(seen, key_id, stamp) for key_id, seen in strangers.items() if key_id not in told]
         self._recorder.append(connection, [_row(content_id(event), event) for event in silent])
-        for event in silent:
-            credentials.index(connection, event.key_id, event)
+        credentials.index_observed(connection, silent)
 
     def _index(self, connection: Connection, stored: Sequence[Entry], stamp: Stamp) -> list[Entry]:
         """Index what was said of outside keys; returns the links that follow from it."""
-        links: list[Entry] = []
-        for entry in stored:
-            if isinstance(entry.event, KeyObserved):
-                credentials.index(connection, entry.event.key_id, entry.event)
-                links += _links(connection, entry, entry.event, stamp)
-        return links
+        told = [(entry, entry.event) for entry in stored if isinstance(entry.event, KeyObserved)]
+        credentials.index_observed(connection, [event for _, event in told])
+        linkages = [(entry, event, link) for entry, event in told if (link := _linkage(event)) is not None]
+        kin = defaultdict(list)
+        for key in credentials.kindred(connection, stamp.organization_id, {link for _, _, link in linkages}):
+            kin[key.source, key.linkage].append(key)
+        return [
+            each
+            for entry, event, link in linkages
+            for each in _links(entry, event, kin[event.source, link], stamp)
+        ]
 
     def _count(self, outcome: "Outcome") -> None:
         intake = self.intake
@@ -260,15 +268,15 @@ def _content(event: Event) -> tuple[object, ...]:
     return (event.topic, occurred_at, organization_id, *said)
 
 
-def _links(connection: Connection, entry: Entry, event: KeyObserved, stamp: Stamp) -> list[Entry]:
+def _linkage(event: KeyObserved) -> str | None:
+    return linkage(event.personal.owner if event.personal else None, event.created_at)
+
+
+def _links(entry: Entry, event: KeyObserved, kin: Sequence[Credential], stamp: Stamp) -> list[Entry]:
     """The entry that says that a report's slot and an access key are one, where exactly one of each fits."""
-    link = linkage(event.personal.owner if event.personal else None, event.created_at)
-    if link is None or event.created_at is None:
-        return []
-    kin = credentials.linked_by(connection, stamp.organization_id, event.source, link)
     slots = [key.key_id for key in kin if is_slot(key.external_id)]
     keys = [key.key_id for key in kin if not is_slot(key.external_id)]
-    if len(slots) != 1 or len(keys) != 1:
+    if len(slots) != 1 or len(keys) != 1 or event.created_at is None:
         return []
     said = linked(keys[0], slots[0], event.created_at, MATCHING, stamp)
     stream_id = content_id(said)

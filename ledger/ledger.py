@@ -252,18 +252,20 @@ class Ledger:
 
     def check(self, secret: Secret, presented: Presented) -> Verdict:
         """Whether a secret is accepted now; the use, or the denial, is on disk before the answer."""
-        return check(self.recorder, self._peppers, secret, presented, self.clock(), self._random_bytes)
+        return check(self.recorder, self._peppers, secret, presented, self.clock, self._random_bytes)
 
     def settle(self) -> None:
         """Append the denials that were counted in minutes that are over, so that readers see them."""
         if not self.database.writable:
             return
         now = self.clock()
-        with self.database.read() as connection:
-            waiting = connection.execute(select(exists().where(denied_uses.c.ends_at <= now))).scalar()
-        if waiting:
+        while self._denials_wait(now):
             with self.database.write() as connection:
                 flush_denied(connection, self.recorder, now)
+
+    def _denials_wait(self, now: int) -> bool:
+        with self.database.read() as connection:
+            return bool(connection.execute(select(exists().where(denied_uses.c.ends_at <= now))).scalar())
 
     def _mint(
         self, org: Organization, new: NewKey, owner: Owner, stamp: Stamp, predecessor_id: bytes | None

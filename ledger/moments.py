@@ -10,6 +10,8 @@ SECOND_US = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = int((datetime(9999, 12, 31, tzinfo=UTC) - EPOCH) / MICROSECOND)
 
+# Without a zone it prints four times faster, and reports print moments by the ten thousand.
+_NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 _DURATION = re.compile(r"(\d{1,7})([wdhms])", re.ASCII)
 _UNIT = {
     "w": timedelta(weeks=1),
@@ -44,10 +46,9 @@ def parse_moment(text: str) -> int:
 
 def format_moment(moment: int) -> str:
     """RFC 3339 in UTC with `Z`; a fraction only where it is not zero."""
-    at = EPOCH + timedelta(microseconds=moment)
-    whole, _, fraction = at.replace(tzinfo=None).isoformat().partition(".")
-    fraction = fraction.rstrip("0")
-    return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
+    seconds, fraction = divmod(moment, SECOND_US)
+    whole = (_NAIVE_EPOCH + timedelta(seconds=seconds)).isoformat()
+    return f"{whole}.{fraction:06d}".rstrip("0") + "Z" if fraction else whole + "Z"
 
 
 def parse_duration(text: str) -> timedelta:

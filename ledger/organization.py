@@ -87,6 +87,8 @@ def add_member(
     """Let a person in."""
     require_admin(stamp.actor, "add members")
     validate_email(details.email)
+    if details.login is not None:
+        validate_email(details.login)
     for member in organization.members.values():
         if not member.removed and member.email.casefold() == details.email.casefold():
             raise WrongState(f"{details.email!r} is a member already, with the role {member.role}")

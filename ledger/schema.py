@@ -4,7 +4,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -49,24 +48,10 @@ credentials = Table(
     Column("overlap_ends_at", BigInteger),
     Column("successor_id", LargeBinary),
     Column("scopes", String, nullable=False),
+    Column("named_by", LargeBinary),
+    Column("linked_by", LargeBinary),
     sqlite_with_rowid=False,
 )
-for _column in ("external_id", "name", "linkage"):
-    Index(
-        f"credentials_by_{_column}",
-        credentials.c.organization_id,
-        credentials.c[_column],
-        sqlite_where=credentials.c[_column].is_not(None),
-        postgresql_where=credentials.c[_column].is_not(None),
-    )
-Index(
-    "credentials_by_fingerprint",
-    credentials.c.fingerprint,
-    unique=True,
-    sqlite_where=credentials.c.fingerprint.is_not(None),
-    postgresql_where=credentials.c.fingerprint.is_not(None),
-)
-
 organizations = Table(
     "organizations",
     metadata,
@@ -98,6 +83,16 @@ about = Table(
     Column("schema_version", Integer, primary_key=True),
 )
 
+# Plain text that both databases understand: SQLAlchemy's partial indexes import a dialect that is not in use.
+_PARTIAL_INDEX = "CREATE {} credentials_by_{column} ON credentials ({}{column}) WHERE {column} IS NOT NULL"
+_INDEXES = (
+    *(
+        _PARTIAL_INDEX.format("INDEX", "organization_id, ", column=column)
+        for column in ("external_id", "name", "linkage")
+    ),
+    _PARTIAL_INDEX.format("UNIQUE INDEX", "", column="fingerprint"),
+)
+
 # OR REPLACE would delete the standing row without firing a delete trigger, so the insert itself is guarded:
 # an event goes to the end of the ledger and its place in its stream must be free.
 _SQLITE_GUARDS = (
@@ -123,8 +118,8 @@ def create_schema(database: Database) -> None:
     with database.write() as connection:
         _require_empty(connection, database.name)
         metadata.create_all(connection)
-        for guard in _SQLITE_GUARDS:
-            connection.exec_driver_sql(guard)
+        for statement in (*_INDEXES, *_SQLITE_GUARDS):
+            connection.exec_driver_sql(statement)
         connection.execute(about.insert().values(schema_version=SCHEMA_VERSION))
 
 

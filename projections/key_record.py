@@ -11,7 +11,7 @@ from ledger.moments import MICROSECOND
 MINTED_HERE = "keyledger"
 
 
-class CallerUse(msgspec.Struct, frozen=True):
+class CallerUse(msgspec.Struct, frozen=True, gc=False):
     """The uses of a key by one caller (None: unknown) of one service."""
 
     service: str
@@ -24,7 +24,7 @@ class CallerUse(msgspec.Struct, frozen=True):
     last_position: int
 
 
-class AddressUse(msgspec.Struct, frozen=True):
+class AddressUse(msgspec.Struct, frozen=True, gc=False):
     """The uses of a key from one address."""
 
     source_ip: str
@@ -34,7 +34,7 @@ class AddressUse(msgspec.Struct, frozen=True):
     last_position: int
 
 
-class Denial(msgspec.Struct, frozen=True):
+class Denial(msgspec.Struct, frozen=True, gc=False):
     """The refusals of a key for one reason to one caller (None: unknown)."""
 
     reason: DenialReason

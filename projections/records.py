@@ -1,12 +1,13 @@
 """Key records put together from the tables: one pass over each, links followed, coverage merged."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Table, select
 
+from ledger.database import driver_rows
 from ledger.events import DenialReason, KeyKind, KeyState
 from projections.catch_up import TABLES
 from projections.key_record import AddressUse, CallerUse, Denial, KeyRecord
@@ -14,7 +15,28 @@ from projections.key_row import KeyRow, absorb
 from projections.members import MemberRow
 from projections.periods import Period, merge_periods
 
-_Group = Mapping[bytes, Sequence[Any]]
+T = TypeVar("T")
+
+# A look-up costs a fifth of the enumeration's own, and there are rows by the ten thousand.
+_KINDS = {kind.value: kind for kind in KeyKind}
+_STATES = {state.value: state for state in KeyState}
+
+# Columns that find events quickly; no record tells them.
+_UNREAD = ("low_position", "high_position")
+_STAMPS = ("state_stamp", "name_stamp", "owner_stamp")
+
+
+class _Summary(NamedTuple):
+    """A row of the table of summaries."""
+
+    position: int
+    key_id: bytes
+    occurred_at: int
+    covers_from: int
+    covers_to: int
+    first_used_at: int | None
+    last_used_at: int | None
+    use_count: int | None
 
 
 def read_members(connection: Connection, organization_id: bytes) -> list[MemberRow]:
@@ -44,20 +66,20 @@ class _Assembly:
         self._coverage = _Coverage(connection, organization_id)
 
     def records(self) -> Iterable[KeyRecord]:
-        rows = {row.key_id: KeyRow(*row) for row in self._rows(TABLES.keys)}
+        rows = {row[0]: KeyRow(*row) for row in self._rows(TABLES.keys)}
         for alias_id, key_id in self._links.items():
             if alias_id in rows and key_id in rows:
                 absorb(rows[key_id], rows.pop(alias_id))
-        uses = self._grouped(TABLES.usage)
-        addresses = self._grouped(TABLES.addresses)
-        denials = self._grouped(TABLES.denials)
-        summaries = self._grouped(TABLES.summaries)
+        uses = self._grouped(TABLES.usage, _caller_use)
+        addresses = self._grouped(TABLES.addresses, _address_use)
+        denials = self._grouped(TABLES.denials, _denial)
+        summaries = self._grouped(TABLES.summaries, _Summary._make)
         for key_id, row in rows.items():
             yield self._record(
                 row,
-                tuple(map(_caller_use, uses.get(key_id, ()))),
-                tuple(map(_address_use, addresses.get(key_id, ()))),
-                tuple(map(_denial, denials.get(key_id, ()))),
+                tuple(uses.get(key_id, ())),
+                tuple(addresses.get(key_id, ())),
+                tuple(denials.get(key_id, ())),
                 summaries.get(key_id, ()),
             )
 
@@ -65,20 +87,28 @@ class _Assembly:
         main = self._links.get(key_id, key_id)
         return {main} | {alias for alias, key in self._links.items() if key == main}
 
-    def _rows(self, table: Table) -> Iterable[Row[Any]]:
+    def _rows(self, table: Table) -> Sequence[Any]:
         keys = TABLES.keys
-        query = select(table).order_by(*table.primary_key)
+        # Stamps decide between the names of a linked key, and come last in the row.
+        unread = _UNREAD if self._links else (*_UNREAD, *_STAMPS)
+        columns = [column for column in table.c if column.name not in unread]
+        query = select(*columns)
         if self._wanted is not None:
             query = query.where(table.c.key_id.in_(self._wanted))
         if table is keys:
-            return self._connection.execute(query.where(keys.c.organization_id == self._organization_id))
-        ours = select(keys.c.key_id).where(keys.c.organization_id == self._organization_id)
-        return self._connection.execute(query.where(table.c.key_id.in_(ours)))
+            query = query.where(keys.c.organization_id == self._organization_id)
+        else:
+            ours = select(keys.c.key_id).where(keys.c.organization_id == self._organization_id)
+            query = query.where(table.c.key_id.in_(ours))
+        return driver_rows(self._connection, query.order_by(*table.primary_key))
 
-    def _grouped(self, table: Table) -> _Group:
-        groups: dict[bytes, list[Any]] = defaultdict(list)
+    def _grouped(self, table: Table, make: Callable[[tuple[Any, ...]], T]) -> dict[bytes, list[T]]:
+        place = table.c.keys().index("key_id")
+        groups: dict[bytes, list[T]] = defaultdict(list)
+        links = self._links
         for row in self._rows(table):
-            groups[self._links.get(row.key_id, row.key_id)].append(row)
+            key_id = row[place]
+            groups[links.get(key_id, key_id)].append(make(row))
         return groups
 
     def _record(
@@ -87,7 +117,7 @@ class _Assembly:
         uses: tuple[CallerUse, ...],
         addresses: tuple[AddressUse, ...],
         denials: tuple[Denial, ...],
-        summaries: Sequence[Any],
+        summaries: Sequence[_Summary],
     ) -> KeyRecord:
         first_used_at, last_used_at, use_count = _usage(uses, summaries)
         owner = self._members.get(row.owner_id) if row.owner_id else None
@@ -95,16 +125,16 @@ class _Assembly:
         return KeyRecord(
             id=row.key_id,
             name=row.name or row.external_id or "",
-            kind=KeyKind(row.kind),
+            kind=_KINDS[row.kind],
             source=row.source,
-            state=KeyState(row.state),
+            state=_STATES[row.state],
             known_since=_known_since(row.known_since, first_used_at, last_used_at, summaries),
             external_id=row.external_id,
             account=row.account,
             masked=row.masked,
             owner=owner.email if owner else row.owner_name,
             owner_departed=owner is not None and owner.removed_at is not None,
-            scopes=tuple(row.scopes.split()),
+            scopes=tuple(row.scopes.split()) if row.scopes else (),
             created_at=row.created_at,
             created_by=creator.email if creator else row.created_by_name,
             expires_at=row.expires_at,
@@ -121,7 +151,7 @@ class _Assembly:
             first_used_at=first_used_at,
             last_used_at=last_used_at,
             use_count=use_count,
-            error_count=sum(use.error_count for use in uses),
+            error_count=sum([use.error_count for use in uses]),
             uses=uses,
             addresses=addresses,
             denials=denials,
@@ -138,7 +168,7 @@ class _Coverage:
         self._reported = list(connection.execute(query))
         self._merged: dict[tuple[str, str | None], tuple[Period, ...]] = {}
 
-    def of(self, row: KeyRow, summaries: Sequence[Any]) -> tuple[Period, ...]:
+    def of(self, row: KeyRow, summaries: Sequence[_Summary]) -> tuple[Period, ...]:
         """The merged periods in which every use of a key was told, by reporters or by its own summaries."""
         reported = self._of_source(row.source, row.account)
         if not summaries:
@@ -158,56 +188,38 @@ class _Coverage:
 
 
 def _known_since(
-    observed_at: int, first_used_at: int | None, last_used_at: int | None, summaries: Sequence[Any]
+    observed_at: int, first_used_at: int | None, last_used_at: int | None, summaries: Sequence[_Summary]
 ) -> int:
     """The earliest moment at which the key is known to have existed, whoever told it."""
-    moments: list[int | None] = [
-        observed_at,
-        first_used_at,
-        last_used_at,
-        *(summary.occurred_at for summary in summaries),
-    ]
-    return min(at for at in moments if at is not None)
+    moments = [observed_at, *(told.occurred_at for told in summaries)]
+    moments += [at for at in (first_used_at, last_used_at) if at is not None]
+    return min(moments)
 
 
-def _usage(uses: Sequence[CallerUse], summaries: Sequence[Any]) -> tuple[int | None, int | None, int | None]:
+def _usage(
+    uses: Sequence[CallerUse], summaries: Sequence[_Summary]
+) -> tuple[int | None, int | None, int | None]:
     """First use, last use and count; None where a summary alone says that there was use and not how much."""
-    firsts = [use.first_at for use in uses]
-    lasts = [use.last_at for use in uses]
-    for summary in summaries:
-        firsts += [at for at in (summary.first_used_at,) if at is not None]
-        lasts += [at for at in (summary.last_used_at,) if at is not None]
-    counted = sum(use.count for use in uses)
-    told = [summary.count for summary in summaries if summary.count is not None]
-    unknown = bool(lasts) and not counted and not told
-    count = None if unknown else max([counted, *told])
-    return min(firsts, default=None), max(lasts, default=None), count
+    first_at = min([use.first_at for use in uses], default=None)
+    last_at = max([use.last_at for use in uses], default=None)
+    counted = sum([use.count for use in uses])
+    if not summaries:
+        return first_at, last_at, counted
+    firsts = [at for at in (first_at, *(told.first_used_at for told in summaries)) if at is not None]
+    lasts = [at for at in (last_at, *(told.last_used_at for told in summaries)) if at is not None]
+    counts = [told.use_count for told in summaries if told.use_count is not None]
+    unknown = bool(lasts) and not counted and not counts
+    return min(firsts, default=None), max(lasts, default=None), None if unknown else max([counted, *counts])
 
 
-def _caller_use(row: Row[Any]) -> CallerUse:
-    return CallerUse(
-        row.service,
-        row.caller or None,
-        row.use_count,
-        row.error_count,
-        row.first_at,
-        row.last_at,
-        row.first_position,
-        row.last_position,
-    )
+def _caller_use(row: tuple[Any, ...]) -> CallerUse:
+    return CallerUse(row[1], row[2] or None, *row[3:])
 
 
-def _address_use(row: Row[Any]) -> AddressUse:
-    return AddressUse(row.source_ip, row.use_count, row.first_at, row.last_at, row.last_position)
+def _address_use(row: tuple[Any, ...]) -> AddressUse:
+    return AddressUse(row[1], row[2], row[4], row[5], row[7])
 
 
-def _denial(row: Row[Any]) -> Denial:
-    return Denial(
-        DenialReason(row.reason),
-        row.service,
-        row.caller or None,
-        row.use_count,
-        row.first_at,
-        row.last_at,
-        row.last_position,
-    )
+def _denial(row: tuple[Any, ...]) -> Denial:
+    _, reason, service, caller, count, _, first_at, last_at, _, last_position = row
+    return Denial(DenialReason(reason), service, caller or None, count, first_at, last_at, last_position)

@@ -1,6 +1,7 @@
 """The read side's tables, and how accumulated events become rows of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from types import UnionType
 from typing import Any, get_args
 
@@ -36,7 +37,7 @@ class KeyTables:
 
     def __init__(self, suffix: str = "") -> None:
         self.metadata = MetaData()
-        self.suffix = suffix
+        self._suffix = suffix
         self.keys = self._struct_table("keys", KeyRow, "key_id")
         self.members = self._struct_table("members", MemberRow, "member_id")
         self.usage = self._tally_table("key_usage", key_id=LargeBinary, service=String, caller=String)
@@ -88,10 +89,6 @@ class KeyTables:
         """The tables of counted uses and denials."""
         return (self.usage, self.days, self.addresses, self.denials)
 
-    def live_name(self, table: Table) -> str:
-        """The name that a table of this set has once it is swapped in."""
-        return table.name.removesuffix(self.suffix)
-
     def create(self, connection: Connection) -> None:
         """Make the tables, empty, at position 0."""
         self.metadata.create_all(connection, checkfirst=False)
@@ -100,6 +97,12 @@ class KeyTables:
     def drop(self, connection: Connection) -> None:
         """Remove those of the tables that there are."""
         self.metadata.drop_all(connection)
+
+    def rename(self, connection: Connection) -> None:
+        """Make a shadow set the one that readers read."""
+        for table in self.metadata.sorted_tables:
+            live = table.name.removesuffix(self._suffix)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} RENAME TO {live}")
 
     def exist(self, connection: Connection) -> bool:
         """Whether the tables are there in the version that this code keeps."""
@@ -165,34 +168,32 @@ class KeyTables:
         return self._table(name, *group_columns, *tally_columns)
 
     def _table(self, name: str, *columns: Column[Any]) -> Table:
-        return Table(name + self.suffix, self.metadata, *columns, sqlite_with_rowid=False)
+        return Table(name + self._suffix, self.metadata, *columns, sqlite_with_rowid=False)
 
 
 def _upsert_tallies(connection: Connection, table: Table, tallies: Mapping[Group, Tally]) -> None:
     """Add counts to the rows that stand; an end moves only to a strictly earlier or later moment."""
     if not tallies:
         return
-    groups = [column.name for column in table.primary_key]
-    upsert = insert(table)
-    old, new = table.c, upsert.excluded
-    earlier, later = new.first_at < old.first_at, new.last_at > old.last_at
-    upsert = upsert.on_conflict_do_update(
-        index_elements=groups,
-        set_={
-            "use_count": old.use_count + new.use_count,
-            "error_count": old.error_count + new.error_count,
-            "first_at": case((earlier, new.first_at), else_=old.first_at),
-            "first_position": case((earlier, new.first_position), else_=old.first_position),
-            "last_at": case((later, new.last_at), else_=old.last_at),
-            "last_position": case((later, new.last_position), else_=old.last_position),
-            "high_position": new.high_position,
-        },
-    )
+    names = table.c.keys()
+    upsert = f"""
+        INSERT INTO {table.name} ({", ".join(names)}) VALUES ({", ".join("?" * len(names))})
+        ON CONFLICT ({", ".join(table.primary_key.columns.keys())}) DO UPDATE SET
+            use_count = {table.name}.use_count + excluded.use_count,
+            error_count = {table.name}.error_count + excluded.error_count,
+            first_position = CASE WHEN excluded.first_at < {table.name}.first_at
+                             THEN excluded.first_position ELSE {table.name}.first_position END,
+            first_at = min({table.name}.first_at, excluded.first_at),
+            last_position = CASE WHEN excluded.last_at > {table.name}.last_at
+                            THEN excluded.last_position ELSE {table.name}.last_position END,
+            last_at = max({table.name}.last_at, excluded.last_at),
+            high_position = excluded.high_position"""  # noqa: S608 - names of our own tables
+    # Sorted, so that the rows go into the tree from left to right.
     rows = [
-        dict(zip(groups, group, strict=True)) | msgspec.structs.asdict(tally)
-        for group, tally in tallies.items()
+        (*group, *msgspec.structs.astuple(tally))
+        for group, tally in sorted(tallies.items(), key=itemgetter(0))
     ]
-    connection.execute(upsert, rows)
+    connection.exec_driver_sql(upsert, rows)
 
 
 def _replace(connection: Connection, table: Table, structs: Iterable[msgspec.Struct]) -> None:

@@ -1,6 +1,6 @@
 """A ledger on a file with a clock that tests move and random bytes that repeat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -14,11 +14,13 @@ from ledger.credentials import Credential
 from ledger.database import Database, open_database
 from ledger.encoding import decode
 from ledger.events import Authentication, Event, MemberDetails, Role
+from ledger.intake import Item
 from ledger.ledger import NO_PEPPERS, CreatedKey, Ledger, NewKey
 from ledger.moments import MICROSECOND, parse_moment
 from ledger.organization import Organization
 from ledger.schema import create_schema, events
 from ledger.secret import Peppers
+from ledger.usage import Intake, Refusal
 
 EventT = TypeVar("EventT", bound=Event)
 
@@ -61,6 +63,11 @@ class World:
         self.org: Organization = self.ledger.create_organization("acme", founder, Authentication.CLAIMED)
         self.admin: Actor = self.org.claimed_actor(ADMIN_EMAIL)
 
+    @staticmethod
+    def opened(path: Path, clock: Clock, seed: int = 2) -> Ledger:
+        """The same ledger as another process would open it."""
+        return Ledger(open_database(str(path)), clock, Random(seed).randbytes)
+
     def reload(self) -> Organization:
         self.org = self.ledger.organization("acme")
         return self.org
@@ -75,6 +82,10 @@ class World:
 
     def credential(self, key_id: bytes) -> Credential:
         return self.ledger.find_key(self.org, key_id.hex())
+
+    def record(self, items: Iterable[Item]) -> tuple[Intake, list[Refusal]]:
+        refusals: list[Refusal] = []
+        return self.ledger.record(self.org, self.admin, items, refusals.append), refusals
 
     def rows(self) -> Sequence[Stored]:
         with self.database.read() as connection:

@@ -35,7 +35,7 @@ def _findings(report: AuditReport) -> str:
 
 
 def _usage(report: AuditReport) -> str:
-    active = Counter(key.usage for key in report.keys if key.state == "active")
+    active = Counter(each.usage for each in report.judged if each.is_active)
     states = ", ".join(f"{active[usage]} {usage}" for usage in UsageState if active[usage])
     return f"Active keys: {states or 'none'}."
 

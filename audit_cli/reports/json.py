@@ -7,4 +7,4 @@ from projections.audit.report import AuditReport
 
 def render_json(report: AuditReport) -> str:
     """The report as it is, indented."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(report.document()), indent=2).decode() + "\n"

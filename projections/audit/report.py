@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -42,6 +43,30 @@ class AuditedKey(KeyRow, frozen=True):
     usage: UsageState
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """A key as an audit saw it."""
+
+    record: KeyRecord
+    usage: UsageState
+    as_of: int
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the key was good for anything."""
+        return self.record.status(self.as_of) == "active"
+
+    def row(self) -> AuditedKey:
+        """The key as it is printed."""
+        age, idle = days(self.record.age(self.as_of)), days(self.record.idle(self.as_of))
+        row: tuple[Any, ...] = (
+            *msgspec.structs.astuple(key_row(self.record, self.as_of)),
+            age,
+            idle,
+            self.usage,
+        )
+        return AuditedKey(*row)
+
+
 class Summary(msgspec.Struct, frozen=True):
     """Counts of keys and findings; all but `waived` count open findings, zeros included."""
 
@@ -53,7 +78,7 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class AuditReport(msgspec.Struct, frozen=True):
-    """The report of `keyledger.audit/1`, field by field."""
+    """The report of `keyledger.audit/1`; the keys as they were judged."""
 
     schema: str
     organization: str
@@ -65,8 +90,18 @@ class AuditReport(msgspec.Struct, frozen=True):
     rules_version: str
     tool_version: str
     summary: Summary
-    keys: list[AuditedKey]
+    judged: list[Judged]
     findings: list[Finding]
+
+    @property
+    def keys(self) -> list[AuditedKey]:
+        """The keys as they are printed; made on demand, since most formats print findings alone."""
+        return [judged.row() for judged in self.judged]
+
+    def document(self) -> dict[str, object]:
+        """The report as `keyledger.audit/1` has it."""
+        fields = msgspec.structs.asdict(self) | {"judged": self.keys}
+        return {"keys" if name == "judged" else name: value for name, value in fields.items()}
 
 
 def audit(
@@ -82,14 +117,14 @@ def audit(
     """
     if not rules:
         raise InvalidInput("there is no rule to audit by; switch at least one on")
-    keys: list[AuditedKey] = []
+    judged: list[Judged] = []
     findings: list[Finding] = []
     for record in records:
         if include_temporary or record.kind is KeyKind.LONG_LIVED:
             context = context_of(record, scope.as_of, scope.policy)
-            keys.append(_audited(record, scope.as_of, context.usage))
+            judged.append(Judged(record, context.usage, scope.as_of))
             findings += findings_on(record, context, rules)
-    keys.sort(key=lambda key: (key.name, key.id))
+    judged.sort(key=lambda each: (each.record.name, each.record.id))
     findings.sort(key=worst_first)
     return AuditReport(
         schema=SCHEMA,
@@ -101,8 +136,8 @@ def audit(
         policy_sha256=scope.policy.sha256(),
         rules_version=RULES_VERSION,
         tool_version=scope.tool_version,
-        summary=_summary(len(keys), findings, rules),
-        keys=keys,
+        summary=_summary(len(judged), findings, rules),
+        judged=judged,
         findings=findings,
     )
 
@@ -116,12 +151,6 @@ def days(duration: timedelta | None) -> int | float | None:
         return None
     whole, rest = divmod(max(duration, timedelta()) // _MILLIONTH_OF_A_DAY, 1_000_000)
     return whole if rest == 0 else whole + rest / 1_000_000
-
-
-def _audited(record: KeyRecord, as_of: int, usage: UsageState) -> AuditedKey:
-    age, idle = days(record.age(as_of)), days(record.idle(as_of))
-    row = msgspec.structs.asdict(key_row(record, as_of))
-    return AuditedKey(**row, age_days=age, idle_days=idle, usage=usage)
 
 
 def _summary(keys: int, findings: list[Finding], rules: tuple[Rule, ...]) -> Summary:
