@@ -33,7 +33,7 @@ class LateGroup(TyperGroup):
     def _read(self) -> None:
         if not self.commands:
             for module in self.modules:
-                self.commands |= typer.main.get_group(import_module(f"audit_cli.{module}").app).commands
+                self.commands.update(typer.main.get_group(import_module(f"audit_cli.{module}").app).commands)
 
 
 def late_group(name: str, about: str, modules: tuple[str, ...]) -> typer.Typer:
