@@ -18,9 +18,9 @@ def demo(
     days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="How many days of use.")] = 730,
     seed: Annotated[int, typer.Option(metavar="N", help="Another seed gives another organization.")] = 1,
 ) -> None:
-    """Build a realistic organization in a throw-away ledger, and audit it.
+    """Build a realistic organization and audit it.
 
-    The ledger stays, so that you can look around in it.
+    Its ledger is a temporary file, which stays so that you can look around in it.
 
     Example: keyledger demo --keys 20 --days 90
     """

@@ -19,7 +19,7 @@ def show_event(
     position: Annotated[int, typer.Argument(metavar="POSITION", help="Its number in the ledger, from 1.")],
     form: FormatOption = "table",
 ) -> None:
-    """Print one event of the ledger: the evidence that a report cites.
+    """Print one event, as cited by reports for evidence.
 
     Example: keyledger show-event 42
     """

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from audit_cli.progress import Progress
     from ledger.importers.cloudtrail import CloudTrailItem
 
-app = typer.Typer(
-    name="import", help="Import from AWS: keys and their uses.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(rich_markup_mode=None)
 
 PathsArgument: TypeAlias = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="Files and folders, plain or gzip.")
@@ -27,9 +25,10 @@ PathsArgument: TypeAlias = Annotated[
 
 @command(app, "cloudtrail")
 def cloudtrail(options: Options, paths: PathsArgument, form: IntakeFormatOption = "table") -> None:
-    """Import CloudTrail logs: uses of access keys, their creation, status changes and deletion.
+    """Import CloudTrail logs: the uses of keys.
 
-    Importing the same logs again, or overlapping ones in any order, changes nothing.
+    They also tell when keys were created, disabled and deleted. Importing the same logs again, or overlapping
+    ones in any order, changes nothing.
 
     Example: keyledger import cloudtrail AWSLogs/
     """
@@ -48,7 +47,9 @@ def iam_credential_report(
     ] = None,
     form: IntakeFormatOption = "table",
 ) -> None:
-    """Import an IAM credential report: each key with its creation, state and last use.
+    """Import an IAM credential report.
+
+    It tells of each key its creation, state and last use.
 
     Example: keyledger import iam-credential-report report.csv --generated-at 2024-05-31T12:00:00Z
     """
@@ -71,7 +72,9 @@ def iam_credential_report(
 
 @command(app, "iam-access-keys")
 def iam_access_keys(options: Options, paths: PathsArgument, form: IntakeFormatOption = "table") -> None:
-    """Import recorded ListAccessKeys answers: they link a report's slots to access keys.
+    """Import recorded ListAccessKeys answers.
+
+    They link the slots of a credential report to access keys.
 
     Example: keyledger import iam-access-keys list-access-keys/*.json
     """

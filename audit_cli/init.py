@@ -22,7 +22,7 @@ def init(
     ] = None,
     prefix: Annotated[str, typer.Option(metavar="TEXT", help="What its secrets begin with.")] = "kl",
 ) -> None:
-    """Create a ledger and its first organization and admin.
+    """Create a ledger with an organization and its admin.
 
     Whoever runs this acts as that admin from then on. In a ledger that is there already, it founds another
     organization.

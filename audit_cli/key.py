@@ -76,7 +76,7 @@ def rotate(
     ] = timedelta(days=7),
     form: SecretFormatOption = "table",
 ) -> None:
-    """Make a key's successor and show its secret, once.
+    """Make a successor and show its secret, once.
 
     The old key works until the overlap ends. The name means the successor then; the old key has its id.
 

@@ -30,9 +30,9 @@ def revoke(
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be revoked.")] = False,
 ) -> None:
-    """End keys for good; they are refused from that moment on.
+    """End keys for good.
 
-    All keys are looked up before the first is revoked.
+    They are refused from that moment on. All keys are looked up before the first is revoked.
 
     Example: keyledger key revoke old-ci 9f3c2a10 --reason "replaced"
     """

@@ -76,7 +76,7 @@ def list_keys(
 
 @command(app, "show")
 def show(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
-    """Show all that is known of a key: its facts, who uses it, who was refused.
+    """Show a key: its facts, who uses it and who was refused.
 
     Example: keyledger key show ci-github-actions
     """
@@ -102,7 +102,9 @@ def show(options: Options, key: KeyArgument, form: FormatOption = "table") -> No
 
 @command(app, "history")
 def history(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
-    """Tell what happened to a key, when, and by whom; a claimed identity is marked as such.
+    """Tell what happened to a key, when, and by whom.
+
+    An identity that was only claimed is marked as such.
 
     Example: keyledger key history ci-github-actions
     """

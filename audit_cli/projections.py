@@ -9,14 +9,14 @@ from audit_cli.values import FormatOption
 
 STATUS_SCHEMA = "keyledger.projections/1"
 
-app = typer.Typer(
-    name="projections", help="Look after the read side.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(rich_markup_mode=None)
 
 
 @command(app, "status")
 def status(options: Options, form: FormatOption = "table") -> None:
-    """Say how far the read side is behind the ledger; readers catch up by themselves.
+    """Say how far the read side is behind the ledger.
+
+    Readers catch up by themselves.
 
     Example: keyledger projections status
     """
@@ -43,7 +43,9 @@ def status(options: Options, form: FormatOption = "table") -> None:
 
 @command(app, "rebuild")
 def rebuild(options: Options) -> None:
-    """Build the read side anew from the events; readers see the old rows meanwhile.
+    """Build the read side anew from the events.
+
+    Readers see the old rows meanwhile.
 
     Example: keyledger projections rebuild
     """
@@ -58,7 +60,9 @@ def rebuild(options: Options) -> None:
 
 @command(app, "check")
 def check(options: Options) -> None:
-    """Compare the read side with the events; exits with 4 where they differ.
+    """Compare the read side with the events.
+
+    Exits with 4 where they differ.
 
     Example: keyledger projections check
     """

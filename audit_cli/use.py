@@ -21,24 +21,25 @@ AGAIN = "sending it again is safe for lines that carry an id"
 
 _REMEMBERED = 65536
 
-app = typer.Typer(name="use", help="Append uses of keys.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None)
 
 
 @command(app, "append")
 def append(
     options: Options,
     file: Annotated[
-        str, typer.Argument(metavar="[FILE|-]", help="NDJSON, plain or gzip.", show_default="standard input")
+        str, typer.Argument(metavar="FILE|-", help="NDJSON, plain or gzip.", show_default="standard input")
     ] = STANDARD_INPUT,
     reporter: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who reports the lines that do not say it.")
     ] = None,
     form: IntakeFormatOption = "table",
 ) -> None:
-    """Append uses: a JSON object a line, with key, service and occurred_at.
+    """Append uses, a JSON object a line.
 
-    Optional: id, caller, reporter, source_ip, user_agent, error, error_count, count, last_at. A line with an
-    id may be sent again: it counts once. A line that is refused is told with its number; the others are kept.
+    Each needs key, service and occurred_at. Optional: id, caller, reporter, source_ip, user_agent, error,
+    error_count, count, last_at. A line with an id may be sent again: it counts once. A line that is refused is
+    told with its number; the others are kept.
 
     Example: keyledger use append uses.ndjson --reporter gateway
     """

@@ -31,10 +31,11 @@ class Recorded(msgspec.Struct, frozen=True):
 def event_at(database: Database, position: int) -> Recorded:
     """The event at a position; NotFound says how far the ledger goes."""
     with database.read() as connection:
-        row = connection.execute(select(events).where(events.c.position == position)).first()
-        if row is None:
-            last = max_position(connection)
+        last = max_position(connection)
+        # Positions have no gaps.
+        if not 1 <= position <= last:
             raise NotFound(f"there is no event at position {position}; the ledger's last is {last}")
+        row = connection.execute(select(events).where(events.c.position == position)).one()
     return Recorded(row.position, row.originator_id, row.originator_version, decode(row.topic, row.state))
 
 
@@ -42,7 +43,7 @@ def readable(recorded: Recorded) -> dict[str, Any]:
     """The event in words, fit for JSON: ids and moments as text, enumerations by name, bytes as hex."""
     return {
         "position": recorded.position,
-        "kind": recorded.event.topic,
+        "topic": recorded.event.topic,
         "stream_id": format_id(recorded.stream_id),
         "version": recorded.version,
         **_fields(recorded.event),

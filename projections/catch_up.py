@@ -20,7 +20,6 @@ OnProgress: TypeAlias = Callable[[int, int], object]
 Clip: TypeAlias = Callable[[Event], Event | None]
 
 TABLES = KeyTables()
-_SHADOW = KeyTables("_rebuilding")
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -70,17 +69,17 @@ def catch_up(database: Database, on_progress: OnProgress | None = None) -> int:
 
 def rebuild(database: Database, on_progress: OnProgress | None = None) -> int:
     """Project everything anew into shadow tables and swap them in; readers meanwhile see the old rows."""
+    shadow = KeyTables("_rebuilding")
     with database.write() as connection:
-        _SHADOW.drop(connection)
-        _SHADOW.create(connection)
-    _advance(database, database, _SHADOW, _EVERYTHING, on_progress)
+        shadow.drop(connection)
+        shadow.create(connection)
+    _advance(database, database, shadow, _EVERYTHING, on_progress)
     with database.write() as connection:
-        while stretch := _read_on(connection, _SHADOW.position(connection), _EVERYTHING):
-            _SHADOW.apply(connection, stretch.batch, stretch.end)
-        position = _SHADOW.position(connection)
+        while stretch := _read_on(connection, shadow.position(connection), _EVERYTHING):
+            shadow.apply(connection, stretch.batch, stretch.end)
+        position = shadow.position(connection)
         TABLES.drop(connection)
-        for shadow in _SHADOW.metadata.sorted_tables:
-            connection.exec_driver_sql(f"ALTER TABLE {shadow.name} RENAME TO {_SHADOW.live_name(shadow)}")
+        shadow.rename(connection)
     return position
 
 

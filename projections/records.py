@@ -17,8 +17,13 @@ from projections.periods import Period, merge_periods
 
 T = TypeVar("T")
 
+# A look-up costs a fifth of the enumeration's own, and there are rows by the ten thousand.
+_KINDS = {kind.value: kind for kind in KeyKind}
+_STATES = {state.value: state for state in KeyState}
+
 # Columns that find events quickly; no record tells them.
 _UNREAD = ("low_position", "high_position")
+_STAMPS = ("state_stamp", "name_stamp", "owner_stamp")
 
 
 class _Summary(NamedTuple):
@@ -84,7 +89,9 @@ class _Assembly:
 
     def _rows(self, table: Table) -> Sequence[Any]:
         keys = TABLES.keys
-        columns = [column for column in table.c if column.name not in _UNREAD]
+        # Stamps decide between the names of a linked key, and come last in the row.
+        unread = _UNREAD if self._links else (*_UNREAD, *_STAMPS)
+        columns = [column for column in table.c if column.name not in unread]
         query = select(*columns)
         if self._wanted is not None:
             query = query.where(table.c.key_id.in_(self._wanted))
@@ -98,8 +105,10 @@ class _Assembly:
     def _grouped(self, table: Table, make: Callable[[tuple[Any, ...]], T]) -> dict[bytes, list[T]]:
         place = table.c.keys().index("key_id")
         groups: dict[bytes, list[T]] = defaultdict(list)
+        links = self._links
         for row in self._rows(table):
-            groups[self._links.get(row[place], row[place])].append(make(row))
+            key_id = row[place]
+            groups[links.get(key_id, key_id)].append(make(row))
         return groups
 
     def _record(
@@ -116,16 +125,16 @@ class _Assembly:
         return KeyRecord(
             id=row.key_id,
             name=row.name or row.external_id or "",
-            kind=KeyKind(row.kind),
+            kind=_KINDS[row.kind],
             source=row.source,
-            state=KeyState(row.state),
+            state=_STATES[row.state],
             known_since=_known_since(row.known_since, first_used_at, last_used_at, summaries),
             external_id=row.external_id,
             account=row.account,
             masked=row.masked,
             owner=owner.email if owner else row.owner_name,
             owner_departed=owner is not None and owner.removed_at is not None,
-            scopes=tuple(row.scopes.split()),
+            scopes=tuple(row.scopes.split()) if row.scopes else (),
             created_at=row.created_at,
             created_by=creator.email if creator else row.created_by_name,
             expires_at=row.expires_at,
@@ -142,7 +151,7 @@ class _Assembly:
             first_used_at=first_used_at,
             last_used_at=last_used_at,
             use_count=use_count,
-            error_count=sum(use.error_count for use in uses),
+            error_count=sum([use.error_count for use in uses]),
             uses=uses,
             addresses=addresses,
             denials=denials,
@@ -182,39 +191,33 @@ def _known_since(
     observed_at: int, first_used_at: int | None, last_used_at: int | None, summaries: Sequence[_Summary]
 ) -> int:
     """The earliest moment at which the key is known to have existed, whoever told it."""
-    moments: list[int | None] = [
-        observed_at,
-        first_used_at,
-        last_used_at,
-        *(summary.occurred_at for summary in summaries),
-    ]
-    return min(at for at in moments if at is not None)
+    moments = [observed_at, *(told.occurred_at for told in summaries)]
+    moments += [at for at in (first_used_at, last_used_at) if at is not None]
+    return min(moments)
 
 
 def _usage(
     uses: Sequence[CallerUse], summaries: Sequence[_Summary]
 ) -> tuple[int | None, int | None, int | None]:
     """First use, last use and count; None where a summary alone says that there was use and not how much."""
-    firsts = [use.first_at for use in uses]
-    lasts = [use.last_at for use in uses]
-    for summary in summaries:
-        firsts += [at for at in (summary.first_used_at,) if at is not None]
-        lasts += [at for at in (summary.last_used_at,) if at is not None]
-    counted = sum(use.count for use in uses)
-    told = [summary.use_count for summary in summaries if summary.use_count is not None]
-    unknown = bool(lasts) and not counted and not told
-    count = None if unknown else max([counted, *told])
-    return min(firsts, default=None), max(lasts, default=None), count
+    first_at = min([use.first_at for use in uses], default=None)
+    last_at = max([use.last_at for use in uses], default=None)
+    counted = sum([use.count for use in uses])
+    if not summaries:
+        return first_at, last_at, counted
+    firsts = [at for at in (first_at, *(told.first_used_at for told in summaries)) if at is not None]
+    lasts = [at for at in (last_at, *(told.last_used_at for told in summaries)) if at is not None]
+    counts = [told.use_count for told in summaries if told.use_count is not None]
+    unknown = bool(lasts) and not counted and not counts
+    return min(firsts, default=None), max(lasts, default=None), None if unknown else max([counted, *counts])
 
 
 def _caller_use(row: tuple[Any, ...]) -> CallerUse:
-    _, service, caller, *told = row
-    return CallerUse(service, caller or None, *told)
+    return CallerUse(row[1], row[2] or None, *row[3:])
 
 
 def _address_use(row: tuple[Any, ...]) -> AddressUse:
-    _, source_ip, count, _, first_at, last_at, _, last_position = row
-    return AddressUse(source_ip, count, first_at, last_at, last_position)
+    return AddressUse(row[1], row[2], row[4], row[5], row[7])
 
 
 def _denial(row: tuple[Any, ...]) -> Denial:

@@ -37,7 +37,7 @@ class KeyTables:
 
     def __init__(self, suffix: str = "") -> None:
         self.metadata = MetaData()
-        self.suffix = suffix
+        self._suffix = suffix
         self.keys = self._struct_table("keys", KeyRow, "key_id")
         self.members = self._struct_table("members", MemberRow, "member_id")
         self.usage = self._tally_table("key_usage", key_id=LargeBinary, service=String, caller=String)
@@ -89,10 +89,6 @@ class KeyTables:
         """The tables of counted uses and denials."""
         return (self.usage, self.days, self.addresses, self.denials)
 
-    def live_name(self, table: Table) -> str:
-        """The name that a table of this set has once it is swapped in."""
-        return table.name.removesuffix(self.suffix)
-
     def create(self, connection: Connection) -> None:
         """Make the tables, empty, at position 0."""
         self.metadata.create_all(connection, checkfirst=False)
@@ -101,6 +97,12 @@ class KeyTables:
     def drop(self, connection: Connection) -> None:
         """Remove those of the tables that there are."""
         self.metadata.drop_all(connection)
+
+    def rename(self, connection: Connection) -> None:
+        """Make a shadow set the one that readers read."""
+        for table in self.metadata.sorted_tables:
+            live = table.name.removesuffix(self._suffix)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} RENAME TO {live}")
 
     def exist(self, connection: Connection) -> bool:
         """Whether the tables are there in the version that this code keeps."""
@@ -166,7 +168,7 @@ class KeyTables:
         return self._table(name, *group_columns, *tally_columns)
 
     def _table(self, name: str, *columns: Column[Any]) -> Table:
-        return Table(name + self.suffix, self.metadata, *columns, sqlite_with_rowid=False)
+        return Table(name + self._suffix, self.metadata, *columns, sqlite_with_rowid=False)
 
 
 def _upsert_tallies(connection: Connection, table: Table, tallies: Mapping[Group, Tally]) -> None:

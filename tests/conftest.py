@@ -1,8 +1,11 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.office import Office
 
 # Timing is no property of the code under test, hence no deadline. CI tries the same examples every time, so
 # that a red run can be repeated; elsewhere new ones are tried each time.
@@ -48,3 +51,11 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.fail(f"KEYLEDGER_REAL_DATA is {value}, which is no folder")
     return folder
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """Give a ledger with one organization, whose clock the test sets."""
+    office = Office(tmp_path / "ledger.db")
+    yield office
+    office.close()

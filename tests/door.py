@@ -1,10 +1,12 @@
 """The `keyledger` command at work on a ledger of the test's own, in this process and as one of its own."""
 
+import io
 import json
 import os
+import pty
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,16 @@ class Answer(msgspec.Struct, frozen=True):
     err: str
 
     @property
-    def json(self) -> Any:
-        return json.loads(self.out)
+    def json(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+def _read(screen: io.FileIO) -> bytes:
+    try:
+        return screen.read(65536)
+    except OSError:  # how Linux says that the other side is closed
+        return b""
 
 
 class Door:
@@ -50,11 +60,15 @@ class Door:
         return answer
 
     def process(
-        self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        stdin: str = "",
+        environment: Mapping[str, str] | None = None,
+        through: Sequence[str] = (),
     ) -> Answer:
-        """Run the installed command as a process of its own."""
+        """Run the installed command as a process of its own, `through` another command if need be."""
         ended = subprocess.run(
-            [EXECUTABLE, *arguments],
+            [*through, EXECUTABLE, *arguments],
             input=stdin,
             capture_output=True,
             text=True,
@@ -65,10 +79,38 @@ class Door:
         )
         return Answer(ended.returncode, ended.stdout, ended.stderr)
 
+    def terminal(
+        self, *arguments: str, typed: str = "", environment: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Run the installed command on a terminal of 80 columns; `out` is all that the screen was sent.
+
+        What is typed is typed when a question ends in a colon, as whoever answers it would.
+        """
+        ours, theirs = pty.openpty()
+        size = {"COLUMNS": "80", "LINES": "40", "TERM": "xterm"}
+        process = subprocess.Popen(
+            [EXECUTABLE, *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=os.environ | size | self.environment | (environment or {}),
+            cwd=self.folder,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        sent = b""
+        with os.fdopen(ours, "r+b", buffering=0) as screen:
+            while read := _read(screen):
+                sent += read
+                if typed and sent.endswith(b": "):
+                    screen.write(typed.encode())
+                    typed = ""
+        return Answer(process.wait(timeout=60), sent.decode().replace("\r\n", "\n"), "")
+
     def found(self) -> None:
         """Make the ledger with the organization acme; whoever runs the tests is its admin, Ada."""
         self.well("init", "acme", "--admin", "ada@example.com")
 
-    def create(self, name: str, *options: str) -> Any:
+    def create(self, name: str, *options: str) -> dict[str, Any]:
         """Make a key; returns what `--format json` says of it."""
         return self.well("key", "create", name, *options, "--format", "json").json

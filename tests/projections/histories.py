@@ -6,7 +6,7 @@ from ledger.events import KeyKind, KeyState
 from ledger.intake import Item
 from ledger.observation import Coverage, ExternalKey, Observation, UsageSummary
 from ledger.usage import Use
-from tests.projections.office import DAY, HOUR, START
+from tests.office import DAY, HOUR, START
 
 OUTSIDE = [
     ExternalKey("aws", "AKIAEXAMPLE0000000A1"),

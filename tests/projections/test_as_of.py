@@ -19,8 +19,8 @@ from ledger.moments import LATEST
 from ledger.observation import Coverage, Observation, UsageSummary
 from ledger.usage import Use
 from projections.as_of import clip
+from tests.office import DAY, START, Office, shown
 from tests.projections.histories import MOMENTS, outside_items
-from tests.projections.office import DAY, START, Office, shown
 
 T = START
 

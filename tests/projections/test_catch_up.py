@@ -17,8 +17,8 @@ from ledger.secret import Secret
 from ledger.usage import Use
 from projections import catch_up as module
 from projections.catch_up import TABLES, catch_up, differences, rebuild, status
+from tests.office import DAY, HOUR, Office, shown
 from tests.projections.histories import outside_items, uses
-from tests.projections.office import DAY, HOUR, Office, shown
 
 DEEDS = ("create", "use", "check", "rename", "disable", "enable", "rotate", "revoke", "wait", "read")
 

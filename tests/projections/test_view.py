@@ -12,7 +12,7 @@ from ledger.observation import Coverage, ExternalKey, Observation, UsageSummary
 from ledger.usage import Use
 from projections.key_record import KeyRecord
 from projections.view import open_view
-from tests.projections.office import DAY, HOUR, START, Office
+from tests.office import DAY, HOUR, START, Office
 
 ACCESS_KEY = ExternalKey("aws", "AKIAEXAMPLE0000000A1")
 SLOT = ExternalKey("aws", "arn:aws:iam::111122223333:user/bob/1", account="111122223333", generation="g1")

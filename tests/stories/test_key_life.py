@@ -144,7 +144,7 @@ def test_a_history_for_machines_holds_the_events_and_their_actors(keyledger: Doo
 
     assert history["schema"] == "keyledger.history/1"
     assert history["key_id"] == created["id"]
-    assert [event["kind"] for event in history["events"]] == ["key-created/1"]
+    assert [event["topic"] for event in history["events"]] == ["key-created/1"]
     assert history["events"][0]["actor"] == "ada@example.com"
     assert history["events"][0]["authentication"] == "operating-system"
 
@@ -170,7 +170,7 @@ def test_an_event_that_a_report_cites_can_be_shown(keyledger: Door) -> None:
     shown = keyledger.well("show-event", "3", "--format", "json").json
     text = keyledger.well("show-event", "3").out
 
-    assert (shown["schema"], shown["kind"], shown["name"]) == ("keyledger.event/1", "key-created/1", "ci")
+    assert (shown["schema"], shown["topic"], shown["name"]) == ("keyledger.event/1", "key-created/1", "ci")
     assert shown["occurred_at"].endswith("Z")
     assert len(shown["fingerprint"]) == 64
     assert "owner            platform\n" in text

@@ -1,0 +1,117 @@
+"""Help: there for every command, with an example, within 80 columns, at once."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+import typer.main
+
+from audit_cli.main import app
+from tests.door import EXECUTABLE, Door
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """The words of each command."""
+    for name, command in typer.main.get_group(app).commands.items():
+        inner = getattr(command, "commands", None)
+        yield from ((name, verb) for verb in inner) if inner else [(name,)]
+
+
+COMMANDS = tuple(commands())
+
+
+def test_the_commands_are_those_that_are_promised() -> None:
+    verbs = ["create", "list", "show", "history", "set", "disable", "enable", "rotate", "revoke"]
+    expected = {("key", verb) for verb in verbs}
+    expected |= {("member", verb) for verb in ("add", "list", "role", "remove")}
+    expected |= {("import", kind) for kind in ("cloudtrail", "iam-credential-report", "iam-access-keys")}
+    expected |= {("projections", verb) for verb in ("status", "rebuild", "check")} | {("use", "append")}
+    expected |= {(word,) for word in ("init", "check", "show-event", "audit", "rules", "explain", "demo")}
+
+    assert set(COMMANDS) == expected
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example_in_eighty_columns(
+    words: tuple[str, ...], empty: Door
+) -> None:
+    text = empty.well(*words, "--help").out
+
+    assert f"Example: keyledger {' '.join(words)}" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 80
+    assert all(f"{option} " in text for option in ("--ledger", "--org", "--as"))
+
+
+@pytest.mark.parametrize("group", [(), ("key",), ("member",), ("use",), ("import",), ("projections",)])
+def test_what_a_list_of_commands_says_of_each_is_not_cut_off(group: tuple[str, ...], empty: Door) -> None:
+    text = empty.well(*group, "--help").out
+
+    listed = text.partition("Commands:")[2].strip().splitlines()
+    assert listed
+    assert [line for line in listed if line.endswith("...")] == []
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_version_is_told(empty: Door) -> None:
+    assert empty.well("--version").out.startswith("keyledger 0.")
+
+
+def test_no_command_shows_help_and_a_wrong_one_what_was_meant(empty: Door) -> None:
+    assert "Usage: keyledger" in empty().out + empty().err
+    answer = empty("key", "rovoke")
+    assert answer.status == 2
+    assert "Did you mean 'revoke'" in answer.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_installed(shell: str, empty: Door) -> None:
+    asked = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+
+    shown = empty.process("--show-completion", shell, environment=asked)
+
+    assert shown.status == 0
+    assert "_KEYLEDGER_COMPLETE" in shown.out
+
+
+def offered(door: Door, line: str) -> list[str]:
+    """What bash is offered at the end of a line."""
+    words = line.split(" ")
+    asked = {
+        "_KEYLEDGER_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    return door.process(environment=asked).out.split()
+
+
+def test_names_of_keys_rules_and_formats_are_completed(keyledger: Door) -> None:
+    keyledger.create("ci-github")
+    keyledger.create("ci_gitlab")
+    keyledger.create("billing")
+
+    assert offered(keyledger, "keyledger key show ci") == ["ci-github", "ci_gitlab"]
+    assert offered(keyledger, "keyledger key show ci_") == ["ci_gitlab"]
+    assert offered(keyledger, "keyledger explain unu") == ["unused-key"]
+    assert offered(keyledger, "keyledger audit --format m") == ["markdown"]
+    assert offered(keyledger, "keyledger key rev") == ["revoke"]
+
+
+def test_without_a_ledger_no_key_is_offered_and_nothing_is_said(empty: Door) -> None:
+    assert offered(empty, "keyledger key show ci") == []
+
+
+@pytest.mark.performance
+def test_help_comes_at_once() -> None:
+    def best(*command: str) -> float:
+        times = []
+        for _ in range(9):
+            start = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    ratio = best(str(EXECUTABLE), "--help") / best(sys.executable, "-c", "import typer")
+
+    assert ratio <= 1.6

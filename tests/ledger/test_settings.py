@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import InvalidInput
+from ledger.settings import Settings, load_peppers, load_settings
+
+PEPPER = "ab" * 32
+
+
+def settings(flags: dict[str, str | None], environ: dict[str, str], *files: Path) -> Settings:
+    return load_settings(flags, environ, files, "/data/ledger.db")
+
+
+def test_what_nobody_says_is_the_default() -> None:
+    assert settings({}, {}, Path("/no/such/file")) == Settings("/data/ledger.db")
+
+
+def test_a_flag_goes_before_a_variable_before_the_files_in_their_order(tmp_path: Path) -> None:
+    near, far = tmp_path / "near.toml", tmp_path / "far.toml"
+    near.write_text('actor = "near"\norg = "near"\n')
+    far.write_text('actor = "far"\nurl = "sqlite:///far.db"\n')
+
+    found = settings({"org": None}, {"KEYLEDGER_ACTOR": ""}, near, far)
+
+    assert found == Settings("sqlite:///far.db", "near", "near")
+    assert settings({"org": "flag"}, {"KEYLEDGER_ORG": "variable"}, near).org == "flag"
+    assert settings({"org": None}, {"KEYLEDGER_ORG": "variable"}, near).org == "variable"
+
+
+def test_relative_paths_begin_at_the_file_that_says_them(tmp_path: Path) -> None:
+    file = tmp_path / "keyledger.toml"
+    file.write_text('url = "books/ledger.db"\npepper_file = "peppers.toml"\n')
+
+    found = settings({}, {}, file)
+
+    assert found.url == str(tmp_path / "books" / "ledger.db")
+    assert found.pepper_file == tmp_path / "peppers.toml"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"url = ", "is not TOML"),
+        (b"\xff", "is not UTF-8"),
+        (b"uri = 'x'", "no setting 'uri'"),
+        (b"url = 3", "must be a text"),
+    ],
+)
+def test_a_file_that_says_something_else_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    file = tmp_path / "keyledger.toml"
+    file.write_bytes(content)
+
+    with pytest.raises(InvalidInput, match=reason):
+        settings({}, {}, file)
+
+
+def pepper_file(folder: Path, content: str, rights: int = 0o600) -> Path:
+    path = folder / "peppers.toml"
+    path.write_text(content)
+    path.chmod(rights)
+    return path
+
+
+def test_peppers_are_read_with_the_current_one_and_the_retired_ones(tmp_path: Path) -> None:
+    content = f'current = "2026"\n[keys]\n2026 = "{PEPPER}"\n2025 = "{"cd" * 40}"\n'
+
+    peppers = load_peppers(pepper_file(tmp_path, content))
+
+    assert peppers.current == "2026"
+    assert peppers.keys == {"2026": b"\xab" * 32, "2025": b"\xcd" * 40}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        'current = "2026"',
+        "[keys]",
+        f'current = "2027"\n[keys]\n2026 = "{PEPPER}"',
+        f'current = 2026\n[keys]\n2026 = "{PEPPER}"',
+        f'extra = 1\n[keys]\n2026 = "{PEPPER}"',
+        f'[keys]\n2026 = "{PEPPER[:60]}"',
+        f'[keys]\n2026 = "{PEPPER[:-1]}x"',
+        "[keys]\n2026 = 12",
+        f"[keys]\n2026 = {PEPPER}",
+    ],
+)
+def test_a_pepper_file_that_cannot_be_right_is_refused_without_quoting_it(
+    tmp_path: Path, content: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        load_peppers(pepper_file(tmp_path, content))
+
+    assert PEPPER[:8] not in str(refused.value)
+
+
+def test_a_pepper_file_that_others_may_read_or_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    open_to_all = pepper_file(tmp_path, f'[keys]\n2026 = "{PEPPER}"', 0o640)
+
+    with pytest.raises(InvalidInput, match="chmod 600"):
+        load_peppers(open_to_all)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        load_peppers(tmp_path / "nowhere.toml")
+
+
+def test_a_settings_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "peppers.toml"
+    folder.mkdir(mode=0o700)
+
+    with pytest.raises(InvalidInput, match="Is a directory"):
+        load_peppers(folder)

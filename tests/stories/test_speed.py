@@ -1,0 +1,93 @@
+"""Speed as users meet it: whole processes, each paired with what it is measured against in the same run."""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from ledger.events import KeyState
+from ledger.intake import Item
+from ledger.observation import Coverage, ExternalKey, Observation
+from ledger.usage import Use
+from projections.catch_up import catch_up
+from tests.office import DAY, Office
+
+KEYS = 10_000
+USES = 1_000_000
+COALESCED = 10
+ROUNDS = 7
+
+pytestmark = pytest.mark.performance
+
+HAND_WRITTEN = """
+import sqlite3, sys, time
+import typer, sqlalchemy
+path, now, day = sys.argv[1], int(sys.argv[2]), 86_400_000_000
+rows = sqlite3.connect(path).execute('''
+    SELECT k.key_id, k.name, k.external_id, k.owner_name, k.state, k.created_at,
+           sum(u.use_count), sum(u.error_count), min(u.first_at), max(u.last_at), group_concat(DISTINCT u.service),
+           (SELECT count(*) FROM key_addresses a WHERE a.key_id = k.key_id AND a.last_at > :now - 30 * :day)
+    FROM keys k LEFT JOIN key_usage u ON u.key_id = k.key_id GROUP BY k.key_id
+    ''', {"now": now, "day": day}).fetchall()
+for row in rows:
+    old, idle = now - row[5] >= 90 * day, now - (row[9] or row[5]) >= 45 * day
+    if row[4] == 'active' and (old or idle or row[11] >= 5):
+        print(row[0].hex(), *row[1:])
+"""
+
+
+def seconds(command: Sequence[str]) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    return time.perf_counter() - started
+
+
+def paired(one: Sequence[str], other: Sequence[str]) -> list[tuple[float, float]]:
+    """The times of two commands, run in turn after one round of each that does not count."""
+    return [(seconds(one), seconds(other)) for _ in range(ROUNDS + 1)][1:]
+
+
+def program() -> str:
+    return str(Path(sys.executable).with_name("keyledger"))
+
+
+def test_help_takes_no_more_than_1_6_times_the_import_of_typer() -> None:
+    times = paired([program(), "--help"], [sys.executable, "-c", "import typer"])
+
+    assert min(ours for ours, _ in times) / min(typer for _, typer in times) <= 1.6
+
+
+def history(now: int) -> Iterator[Item]:
+    chance = random.Random(7)
+    keys = [ExternalKey("aws", f"AKIA{n:016d}", account="111122223333") for n in range(KEYS)]
+    for n, key in enumerate(keys):
+        age = 200 * DAY if n % 20 == 0 else 80 * DAY
+        yield Observation(key, now - DAY, "iam-access-keys", KeyState.ACTIVE, now - age, owner=f"user-{n}")
+    yield Coverage("cloudtrail", now - 300 * DAY, now, source="aws", account="111122223333")
+    for n in range(USES // COALESCED):
+        yield Use(
+            key=keys[n % KEYS],
+            service=chance.choice(("s3.amazonaws.com", "ec2.amazonaws.com", "sts.amazonaws.com")),
+            occurred_at=now - chance.randrange(40 * DAY),
+            given_id=str(n),
+            source_ip=f"192.0.2.{n % 4}",
+            count=COALESCED,
+        )
+
+
+def test_an_audit_takes_half_a_second_more_than_the_same_question_in_plain_sql(tmp_path: Path) -> None:
+    office = Office(tmp_path / "ledger.db", time.time_ns() // 1000)
+    assert office.record(history(office.now)).stored == USES // COALESCED
+    catch_up(office.database)
+    office.close()
+    audit = [program(), "audit", "--ledger", str(office.path), "--as", "ada@example.com"]
+    plain = [sys.executable, "-c", HAND_WRITTEN, str(office.path), str(office.now)]
+
+    times = paired(audit, plain)
+
+    # What else runs on the machine only adds: the fastest runs tell what each takes by itself.
+    assert min(ours for ours, _ in times) - min(sql for _, sql in times) <= 0.5
