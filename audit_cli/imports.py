@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from audit_cli.progress import Progress
     from ledger.importers.cloudtrail import CloudTrailItem
 
-app = typer.Typer(
-    name="import", help="Import from AWS: keys and their uses.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(rich_markup_mode=None)
 
 PathsArgument: TypeAlias = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="Files and folders, plain or gzip.")

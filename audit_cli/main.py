@@ -6,21 +6,7 @@ from typing import Annotated
 
 import typer
 
-from audit_cli import (
-    audit,
-    check,
-    demo,
-    events,
-    imports,
-    init,
-    key,
-    key_revoke,
-    key_views,
-    member,
-    projections,
-    rules,
-    use,
-)
+from audit_cli import audit, check, demo, events, init, rules
 from audit_cli.failures import (
     COULD_NOT,
     EXPOSED,
@@ -33,6 +19,7 @@ from audit_cli.failures import (
     tell,
     tell_of_interruption,
 )
+from audit_cli.groups import GROUPS, late_group
 from audit_cli.options import ActorOption, LedgerOption, Options, OrgOption
 
 app = typer.Typer(
@@ -42,25 +29,10 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-key_group = typer.Typer(
-    name="key", help="Make, read and end keys.", no_args_is_help=True, rich_markup_mode=None
-)
-for part in (key, key_views, key_revoke):
-    key_group.add_typer(part.app)
-for commands in (
-    init.app,
-    demo.app,
-    check.app,
-    audit.app,
-    rules.app,
-    events.app,
-    key_group,
-    member.app,
-    use.app,
-    imports.app,
-    projections.app,
-):
-    app.add_typer(commands)
+for part in (init, demo, check, audit, rules, events):
+    app.add_typer(part.app)
+for group in GROUPS:
+    app.add_typer(late_group(*group))
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,9 +11,7 @@ from audit_cli.values import FormatOption
 
 MEMBERS_SCHEMA = "keyledger.members/1"
 
-app = typer.Typer(
-    name="member", help="Who is in the organization.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(rich_markup_mode=None)
 
 RoleName: TypeAlias = Literal["admin", "member"]
 EmailArgument: TypeAlias = Annotated[str, typer.Argument(metavar="EMAIL", help="The member's address.")]

@@ -9,9 +9,7 @@ from audit_cli.values import FormatOption
 
 STATUS_SCHEMA = "keyledger.projections/1"
 
-app = typer.Typer(
-    name="projections", help="Look after the read side.", no_args_is_help=True, rich_markup_mode=None
-)
+app = typer.Typer(rich_markup_mode=None)
 
 
 @command(app, "status")

@@ -21,7 +21,7 @@ AGAIN = "sending it again is safe for lines that carry an id"
 
 _REMEMBERED = 65536
 
-app = typer.Typer(name="use", help="Append uses of keys.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None)
 
 
 @command(app, "append")
