@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import typer.main
+from typer.core import TyperGroup
 
 from audit_cli.main import app
 from tests.door import Door
@@ -12,8 +13,10 @@ from tests.door import Door
 def commands() -> Iterator[tuple[str, ...]]:
     """The words of each command."""
     for name, command in typer.main.get_group(app).commands.items():
-        inner = getattr(command, "commands", None)
-        yield from ((name, verb) for verb in inner) if inner else [(name,)]
+        if isinstance(command, TyperGroup):
+            yield from ((name, verb) for verb in command.list_commands(typer.Context(command)))
+        else:
+            yield (name,)
 
 
 COMMANDS = tuple(commands())
