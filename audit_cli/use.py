@@ -38,8 +38,8 @@ def append(
     """Append uses, a JSON object a line.
 
     Each needs key, service and occurred_at. Optional: id, caller, reporter, source_ip, user_agent, error,
-    error_count, count, last_at. A line with an id may be sent again: it counts once. A line that is refused is
-    told with its number; the others are kept.
+    error_count, count, last_at. A line with an id may be sent again: it counts once. A line that is refused
+    is told with its number; the others are kept.
 
     Example: keyledger use append uses.ndjson --reporter gateway
     """

@@ -74,7 +74,7 @@ class Door:
             text=True,
             check=False,
             timeout=120,
-            env=os.environ | self.environment | (environment or {}),
+            env=os.environ | self.environment | dict(environment or {}),
             cwd=self.folder,
         )
         return Answer(ended.returncode, ended.stdout, ended.stderr)
@@ -93,7 +93,7 @@ class Door:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env=os.environ | size | self.environment | (environment or {}),
+            env=os.environ | size | self.environment | dict(environment or {}),
             cwd=self.folder,
             start_new_session=True,
         )
