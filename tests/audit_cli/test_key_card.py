@@ -1,5 +1,6 @@
 """What `key show` and `key history` tell, where it is more than a key's first day."""
 
+import msgspec
 import pytest
 
 from audit_cli.event_wording import People, describe
