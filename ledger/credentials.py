@@ -134,7 +134,7 @@ def _named(connection: Connection, organization_id: bytes, reference: str) -> li
         exact.append(credentials.c.key_id == parse_id(reference))
     query = select(credentials).where(credentials.c.organization_id == organization_id, or_(*exact))
     found = [_credential(row) for row in connection.execute(query)]
-    # Of a rotation's two the successor, even when it is revoked: the same command must not end the other one too.
+    # Of a rotation's two the successor, even a revoked one: a repeated revoke must not end the other too.
     latest = [key for key in found if key.successor_id is None] or found
     return [key for key in latest if key.state is not KeyState.REVOKED] or latest
 
