@@ -45,7 +45,6 @@ def demo(
     with open_session(Options(ledger=str(path))) as session:
         report = audited(session, Policy(), RULES, DEFAULT_END)
     deliver(report, Format.TABLE, console.Target(None))
-    console.note(f"\nThis organization's last day is {moment(DEFAULT_END)}. Look around in it:")
-    console.note(
-        f"  export KEYLEDGER_URL={path}\n  keyledger key list\n  keyledger audit --as-of {moment(DEFAULT_END)}"
-    )
+    end = moment(DEFAULT_END)
+    console.note(f"\nThis organization's last day is {end}. Look around in it:")
+    console.note(f"  export KEYLEDGER_URL={path}\n  keyledger key list\n  keyledger audit --as-of {end}")

@@ -1,5 +1,6 @@
 """`keyledger use`: uses as services write them."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -69,6 +70,8 @@ def _opened(file: str, bar: "Progress") -> BinaryIO:
     from ledger.importers.files import UNREADABLE, open_file, total_size, why_unreadable
 
     if file == STANDARD_INPUT:
+        if sys.stdin is not None and sys.stdin.isatty():
+            bar.say("Reading uses from this terminal; Ctrl-D ends.")
         return typer.get_binary_stream("stdin")
     path = Path(file)
     bar.total = total_size([path])

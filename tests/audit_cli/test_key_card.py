@@ -1,5 +1,6 @@
 """What `key show` and `key history` tell, where it is more than a key's first day."""
 
+import msgspec
 import pytest
 
 from audit_cli.event_wording import People, describe
@@ -99,11 +100,7 @@ def test_what_is_unknown_of_an_outside_key_is_called_so() -> None:
 def test_of_very_many_callers_the_latest_are_shown() -> None:
     many = tuple(use(f"web-{number}", NOW - number * HOUR) for number in range(25))
 
-    text = card(
-        KeyRecord(**{name: getattr(record, name) for name in record.__struct_fields__} | {"uses": many}),
-        [],
-        NOW,
-    )
+    text = card(msgspec.structs.replace(busy(), uses=many), [], NOW)
 
     assert "web-19 " in text
     assert "web-20 " not in text
