@@ -1,10 +1,11 @@
 """Single events as the ledger holds them, and their readable form."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from ledger.database import Database
 from ledger.encoding import decode
@@ -15,6 +16,7 @@ from ledger.ids import ID_BYTES, format_id
 from ledger.moments import format_moment
 from ledger.schema import events
 
+_LOOKUP_CHUNK = 500
 _MOMENT = "_at"
 _PERIOD = ("covers_from", "covers_to")
 
@@ -35,8 +37,18 @@ def event_at(database: Database, position: int) -> Recorded:
         # Positions have no gaps.
         if not 1 <= position <= last:
             raise NotFound(f"there is no event at position {position}; the ledger's last is {last}")
-        row = connection.execute(select(events).where(events.c.position == position)).one()
-    return Recorded(row.position, row.originator_id, row.originator_version, decode(row.topic, row.state))
+        (found,) = events_at(connection, [position])
+    return found
+
+
+def events_at(connection: Connection, positions: Sequence[int]) -> list[Recorded]:
+    """The events at some positions, in no particular order."""
+    found: list[Recorded] = []
+    for start in range(0, len(positions), _LOOKUP_CHUNK):
+        chunk = events.c.position.in_(positions[start : start + _LOOKUP_CHUNK])
+        for position, stream_id, version, topic, state in connection.execute(select(events).where(chunk)):
+            found.append(Recorded(position, stream_id, version, decode(topic, state)))
+    return found
 
 
 def readable(recorded: Recorded) -> dict[str, Any]:

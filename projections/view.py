@@ -7,13 +7,10 @@ from functools import partial
 from sqlalchemy import Connection, select
 
 from ledger.database import Database
-from ledger.encoding import decode
 from ledger.errors import NotFound
-from ledger.event_store import max_position
 from ledger.ids import format_id
 from ledger.moments import LATEST
-from ledger.recorded import Recorded
-from ledger.schema import events
+from ledger.recorded import Recorded, events_at
 from projections.as_of import clip
 from projections.catch_up import TABLES, OnProgress, catch_up, project_into_memory
 from projections.key_record import KeyRecord
@@ -25,7 +22,7 @@ class View:
     """The keys and members of one organization, all at one position of the ledger."""
 
     def __init__(self, rows: Connection, ledger: Connection, organization_id: bytes, until: int) -> None:
-        self.position = max_position(ledger)
+        self.position = TABLES.position(rows)
         self._rows = rows
         self._ledger = ledger
         self._organization_id = organization_id
@@ -46,21 +43,19 @@ class View:
         raise NotFound(f"there was no key {format_id(key_id)} in this organization then")
 
     def timeline(self, key_id: bytes) -> list[Recorded]:
-        """What happened to a key, uses apart, in the order in which it happened."""
-        links, timeline = TABLES.links, TABLES.timeline
+        """What happened to a key by the moment of the view, uses apart, in the order in which it happened."""
+        keys, links, timeline = TABLES.keys, TABLES.links, TABLES.timeline
         aliases = select(links.c.alias_id).where(links.c.key_id == key_id)
         of_key = (timeline.c.key_id == key_id) | timeline.c.key_id.in_(aliases)
-        positions = self._rows.execute(select(timeline.c.position).where(of_key)).scalars().all()
-        found = [self._recorded(position) for position in positions]
-        return sorted(found, key=lambda recorded: (recorded.event.occurred_at, recorded.position))
+        ours = select(keys.c.key_id).where(keys.c.organization_id == self._organization_id)
+        query = select(timeline.c.position).where(of_key, timeline.c.key_id.in_(ours))
+        found = events_at(self._ledger, self._rows.execute(query).scalars().all())
+        happened = (each for each in found if each.event.occurred_at <= self._until)
+        return sorted(happened, key=lambda recorded: (recorded.event.occurred_at, recorded.position))
 
     def _known(self, records: list[KeyRecord]) -> list[KeyRecord]:
         """Those of the keys that were there by the moment of the view."""
         return [record for record in records if record.known_since <= self._until]
-
-    def _recorded(self, position: int) -> Recorded:
-        row = self._ledger.execute(select(events).where(events.c.position == position)).one()
-        return Recorded(row.position, row.originator_id, row.originator_version, decode(row.topic, row.state))
 
 
 @contextmanager
@@ -82,8 +77,13 @@ def open_view(
         kept = project_into_memory(database)
     if as_of is not None and _latest_at(kept) > as_of:
         kept, until = project_into_memory(database, partial(clip, at=as_of)), as_of
-    with database.read() as ledger, kept.read() as rows:
-        yield View(rows, ledger, organization_id, until)
+    with kept.read() as rows:
+        if kept is database:
+            # One transaction sees the rows and the events as of one moment; a second one might see another.
+            yield View(rows, rows, organization_id, until)
+        else:
+            with database.read() as ledger:
+                yield View(rows, ledger, organization_id, until)
 
 
 def _latest_at(database: Database) -> int:

@@ -2,6 +2,7 @@ import os
 from multiprocessing import get_context
 
 import pytest
+from sqlalchemy import event as hooks
 
 from ledger.check import Presented
 from ledger.errors import LedgerUnavailable, NotFound
@@ -10,8 +11,10 @@ from ledger.intake import Item
 from ledger.ledger import KeyChanges, NewKey
 from ledger.observation import Coverage, ExternalKey, Observation, UsageSummary
 from ledger.usage import Use
+from projections import view as module
+from projections.catch_up import TABLES, catch_up
 from projections.key_record import KeyRecord
-from projections.view import open_view
+from projections.view import View, open_view
 from tests.office import DAY, HOUR, START, Office
 
 ACCESS_KEY = ExternalKey("aws", "AKIAEXAMPLE0000000A1")
@@ -183,6 +186,7 @@ def test_another_organizations_keys_never_show(office: Office) -> None:
         assert [member.email for member in view.members()] == ["eve@example.com"]
         with pytest.raises(NotFound):
             view.record(key.id)
+        assert view.timeline(key.id) == []
 
 
 def test_the_past_is_answered_while_later_events_are_there(office: Office) -> None:
@@ -246,3 +250,70 @@ def test_views_read_one_position(office: Office) -> None:
         office.use(key, START + 1)
         assert view.position == 4
         assert view.record(key.id).use_count == 1
+
+
+def test_a_view_tells_the_position_of_its_rows_when_others_are_faster(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = office.key()
+    office.use(key, START)
+
+    class Overtaken(View):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args)  # type: ignore[arg-type]
+            office.use(key, START + 1)
+            office.ledger.revoke_key(office.org, office.ada, office.ledger.find_key(office.org, key.name))
+            catch_up(office.database)
+
+    monkeypatch.setattr(module, "View", Overtaken)
+
+    with open_view(office.database, office.id) as view:
+        assert view.position == 4
+        assert view.record(key.id).use_count == 1
+        assert [each.position for each in view.timeline(key.id)] == [3]
+
+
+def test_a_view_never_claims_a_position_that_its_rows_have_not_come_to(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = office.key()
+    reach = module.catch_up
+
+    def overtaken(*args: object) -> int:
+        position = reach(*args)  # type: ignore[arg-type]
+        office.use(key, START)
+        return position
+
+    monkeypatch.setattr(module, "catch_up", overtaken)
+
+    with open_view(office.database, office.id) as view, office.database.read() as connection:
+        assert view.position == TABLES.position(connection) == 3
+        assert view.record(key.id).use_count == 0
+
+
+def test_the_timeline_of_the_past_ends_there(office: Office) -> None:
+    office.record(
+        [
+            Observation(ACCESS_KEY, START - 9 * DAY, "cloudtrail", KeyState.ACTIVE, START - 9 * DAY),
+            Observation(ACCESS_KEY, START - DAY, "cloudtrail", KeyState.REVOKED),
+        ]
+    )
+
+    with open_view(office.database, office.id, START - 5 * DAY) as view:
+        (record,) = view.records()
+        assert [each.event.occurred_at for each in view.timeline(record.id)] == [START - 9 * DAY]
+
+
+def test_a_long_timeline_takes_no_query_an_event(office: Office) -> None:
+    key = office.key()
+    office.ledger.revoke_key(office.org, office.ada, office.ledger.find_key(office.org, key.name))
+    for _ in range(50):
+        office.now += 60_000_000
+        office.ledger.check(key.secret, Presented("api"))
+    queries: list[object] = []
+
+    with open_view(office.database, office.id) as view:
+        hooks.listen(office.database.engine, "before_cursor_execute", lambda *_: queries.append(1))
+        assert len(view.timeline(key.id)) == 52
+
+    assert len(queries) == 2
