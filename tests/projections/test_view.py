@@ -277,10 +277,8 @@ def test_a_view_never_claims_a_position_that_its_rows_have_not_come_to(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = office.key()
-    reach = module.catch_up
-
     def overtaken(*args: object) -> int:
-        position = reach(*args)  # type: ignore[arg-type]
+        position = catch_up(*args)  # type: ignore[arg-type]
         office.use(key, START)
         return position
 
