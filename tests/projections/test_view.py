@@ -277,6 +277,7 @@ def test_a_view_never_claims_a_position_that_its_rows_have_not_come_to(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = office.key()
+
     def overtaken(*args: object) -> int:
         position = catch_up(*args)  # type: ignore[arg-type]
         office.use(key, START)
