@@ -277,7 +277,7 @@ def test_a_view_never_claims_a_position_that_its_rows_have_not_come_to(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = office.key()
-    reach = module.catch_up
+    reach = catch_up
 
     def overtaken(*args: object) -> int:
         position = reach(*args)  # type: ignore[arg-type]
