@@ -1,5 +1,6 @@
 """`keyledger check`: whether a presented secret is valid."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,7 +63,7 @@ def check(
 def _read_secret() -> "Secret":
     from ledger.secret import MAX_SECRET, Secret
 
-    if console.is_interactive():
+    if sys.stdin is not None and sys.stdin.isatty():
         return Secret(typer.prompt("Secret", hide_input=True, err=True).strip())
     text = typer.get_binary_stream("stdin").read(MAX_SECRET + 2).decode(errors="replace").strip()
     if not text:

@@ -16,7 +16,7 @@ def demo(
     options: Options,
     keys: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many keys.")] = 60,
     days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="How many days of use.")] = 730,
-    seed: Annotated[int, typer.Option(metavar="N", help="Another seed gives another organization.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed gives another organization.")] = 7,
 ) -> None:
     """Build a realistic organization and audit it.
 
@@ -29,25 +29,22 @@ def demo(
     from tempfile import mkdtemp
 
     from audit_cli.audit import audited, deliver
-    from audit_cli.demo_data import build
-    from audit_cli.session import clock, open_session
+    from audit_cli.demo_data import DEFAULT_END, build
+    from audit_cli.session import open_session
+    from audit_cli.wording import moment
     from ledger.database import open_database
     from projections.audit.policy import Policy
     from projections.audit.rules import RULES
 
     path = Path(mkdtemp(prefix="keyledger-demo-")) / "ledger.db"
-    now = clock()
-    # The same report all day: the clock of the demonstration stands at midnight.
-    end = now - now % _DAY_US
     database = open_database(str(path), create=True)
     try:
-        build(database, keys, days, seed, end)
+        build(database, keys, days, seed, DEFAULT_END)
     finally:
         database.close()
     with open_session(Options(ledger=str(path))) as session:
-        report = audited(session, Policy(), RULES, end)
+        report = audited(session, Policy(), RULES, DEFAULT_END)
     deliver(report, Format.TABLE, console.Target(None))
-    console.note(f"\nThe ledger is {path}. Look around: `export KEYLEDGER_URL={path}`, `keyledger key list`.")
-
-
-_DAY_US = 86_400_000_000
+    end = moment(DEFAULT_END)
+    console.note(f"\nThis organization's last day is {end}. Look around in it:")
+    console.note(f"  export KEYLEDGER_URL={path}\n  keyledger key list\n  keyledger audit --as-of {end}")

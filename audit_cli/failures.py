@@ -1,11 +1,12 @@
 """How a command ends: its exit statuses, and the one line that says why it could not do what was asked."""
 
-import gc
 import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import NoReturn
 
 import typer
 
@@ -69,7 +70,7 @@ def line_of(error: Exception) -> str:
         case OSError(filename=str(name), strerror=str(reason)):
             return f"{name}: {reason}"
         case OSError(strerror=str(reason)):
-            return reason
+            return f"reading or writing failed: {reason}"
         case _:
             return (
                 f"an unexpected {type(error).__name__} stopped this, which is a defect of keyledger: please"
@@ -91,20 +92,20 @@ def holds_secret(arguments: list[str]) -> bool:
 SHORTEST_SECRET = 52
 
 
-def leave(status: int) -> None:
-    """End the process with a status, quietly where nobody reads its output any more."""
+def bear_any_text() -> None:
+    """Let a name that the terminal has no letters for be spelt out, where it would stop the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def leave(status: int) -> NoReturn:
+    """End the process; quietly where nobody reads its output any more."""
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    except BrokenPipeError:
-        status = PIPE_CLOSED
-    except OSError as error:
-        tell(f"the output could not be written: {error.strerror}")
-        status = COULD_NOT
-    if status in (PIPE_CLOSED, COULD_NOT):
-        # The interpreter would flush once more, and complain.
-        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
-    # What is left is not worth a search for cycles.
-    gc.freeze()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        # Whoever wrote has met this and dealt with it; the interpreter would meet it again, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = status or COULD_NOT
     sys.exit(status)

@@ -69,7 +69,8 @@ def list_keys(
             last_used(record, now),
             record.use_count,
         )
-        for record in records
+        # Of keys with one name the older first, since its successor follows it.
+        for record in sorted(records, key=lambda record: (record.name, record.created_at or 0))
     ]
     console.result(console.table(("Key", "Id", "State", "Owner", "Last used", "Uses"), rows, flexible=(0, 3)))
 

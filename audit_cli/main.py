@@ -13,6 +13,7 @@ from audit_cli.failures import (
     INTERRUPTED,
     PIPE_CLOSED,
     WRONG_USAGE,
+    bear_any_text,
     holds_secret,
     leave,
     report,
@@ -65,6 +66,7 @@ def root(
 
 def main() -> None:
     """Run the command line of this process, and leave with its status."""
+    bear_any_text()
     # A command lives for seconds and makes rows by the ten thousand, none of them a cycle.
     gc.set_threshold(100_000, 50, 50)
     leave(run(sys.argv[1:]))

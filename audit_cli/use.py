@@ -1,5 +1,6 @@
 """`keyledger use`: uses as services write them."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -38,8 +39,8 @@ def append(
     """Append uses, a JSON object a line.
 
     Each needs key, service and occurred_at. Optional: id, caller, reporter, source_ip, user_agent, error,
-    error_count, count, last_at. A line with an id may be sent again: it counts once. A line that is refused is
-    told with its number; the others are kept.
+    error_count, count, last_at. A line with an id may be sent again: it counts once. A line that is refused
+    is told with its number; the others are kept.
 
     Example: keyledger use append uses.ndjson --reporter gateway
     """
@@ -69,6 +70,8 @@ def _opened(file: str, bar: "Progress") -> BinaryIO:
     from ledger.importers.files import UNREADABLE, open_file, total_size, why_unreadable
 
     if file == STANDARD_INPUT:
+        if sys.stdin is not None and sys.stdin.isatty():
+            bar.say("Reading uses from this terminal; Ctrl-D ends.")
         return typer.get_binary_stream("stdin")
     path = Path(file)
     bar.total = total_size([path])

@@ -134,9 +134,9 @@ def _named(connection: Connection, organization_id: bytes, reference: str) -> li
         exact.append(credentials.c.key_id == parse_id(reference))
     query = select(credentials).where(credentials.c.organization_id == organization_id, or_(*exact))
     found = [_credential(row) for row in connection.execute(query)]
-    # The living before the dead, and of a rotation's two the successor.
-    living = [key for key in found if key.state is not KeyState.REVOKED] or found
-    return [key for key in living if key.successor_id is None] or living
+    # Of a rotation's two the successor, even a revoked one: a repeated revoke must not end the other too.
+    latest = [key for key in found if key.successor_id is None] or found
+    return [key for key in latest if key.state is not KeyState.REVOKED] or latest
 
 
 def _prefixed(connection: Connection, organization_id: bytes, reference: str) -> list[Credential]:

@@ -74,7 +74,7 @@ class Door:
             text=True,
             check=False,
             timeout=120,
-            env=os.environ | self.environment | (environment or {}),
+            env=os.environ | self.environment | dict(environment or {}),
             cwd=self.folder,
         )
         return Answer(ended.returncode, ended.stdout, ended.stderr)
@@ -84,7 +84,7 @@ class Door:
     ) -> Answer:
         """Run the installed command on a terminal of 80 columns; `out` is all that the screen was sent.
 
-        What is typed is typed when a question ends in a colon, as whoever answers it would.
+        What is typed is typed when it is asked for, as whoever answers would.
         """
         ours, theirs = pty.openpty()
         size = {"COLUMNS": "80", "LINES": "40", "TERM": "xterm"}
@@ -93,7 +93,7 @@ class Door:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env=os.environ | size | self.environment | (environment or {}),
+            env=os.environ | size | self.environment | dict(environment or {}),
             cwd=self.folder,
             start_new_session=True,
         )
@@ -102,7 +102,7 @@ class Door:
         with os.fdopen(ours, "r+b", buffering=0) as screen:
             while read := _read(screen):
                 sent += read
-                if typed and sent.endswith(b": "):
+                if typed and sent.endswith((b": ", b"ends.\r\n")):
                     screen.write(typed.encode())
                     typed = ""
         return Answer(process.wait(timeout=60), sent.decode().replace("\r\n", "\n"), "")

@@ -1,8 +1,11 @@
-"""A ledger on a file with one organization, its admin and a clock that tests set."""
+"""A ledger on a file with one organization, its admin and a clock that tests set.
 
-import os
+Its randomness repeats, so two offices have the same ids: of two observations of one moment the id decides.
+"""
+
 from collections.abc import Iterable
 from pathlib import Path
+from random import Random
 
 import msgspec
 
@@ -31,7 +34,7 @@ class Office:
         self.path = path
         self.database = open_database(str(path), create=True)
         create_schema(self.database)
-        self.ledger = Ledger(self.database, clock=lambda: self.now, random_bytes=os.urandom)
+        self.ledger = Ledger(self.database, clock=lambda: self.now, random_bytes=Random(1).randbytes)
         founder = MemberDetails("ada@example.com")
         self.id = self.ledger.create_organization("acme", founder, Authentication.CLAIMED).id
 

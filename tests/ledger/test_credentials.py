@@ -114,6 +114,14 @@ def test_during_a_rotation_the_name_means_the_successor_and_the_old_key_goes_by_
     assert find(world, format_id(old.id)).successor_id == rotated.successor.id
 
 
+def test_the_name_of_a_revoked_successor_never_means_the_old_key(world: World) -> None:
+    created = world.create("billing")
+    rotated = world.ledger.rotate_key(world.org, world.admin, world.credential(created.id))
+    world.ledger.revoke_key(world.org, world.admin, find(world, "billing"))
+
+    assert find(world, "billing").key_id == rotated.successor.id
+
+
 def test_a_renamed_key_is_found_by_its_new_name_only(world: World) -> None:
     created = world.create("billing")
     world.ledger.change_key(world.org, world.admin, world.credential(created.id), KeyChanges(name="invoices"))

@@ -131,3 +131,22 @@ def test_a_pepper_makes_the_fingerprint(keyledger: Door) -> None:
     assert event["pepper_id"] == "2026"
     assert (with_pepper.status, without.status) == (0, 1)
     assert "chmod 600" in exposed.err
+
+
+def test_a_name_that_the_terminal_has_no_letters_for_is_spelt_out(keyledger: Door) -> None:
+    keyledger.create("klucz-Łukasza")
+
+    answer = keyledger.process("key", "list", environment={"PYTHONIOENCODING": "latin-1"})
+
+    assert answer.status == 0
+    assert "klucz-\\u0141ukasza" in answer.out
+
+
+def test_uses_can_be_typed(keyledger: Door) -> None:
+    keyledger.create("ci")
+
+    line = '{"key": "ci", "service": "deploy", "occurred_at": "2024-05-31T12:00:00Z"}'
+
+    answer = keyledger.terminal("use", "append", typed=f"{line}\n\x04")
+
+    assert answer.out.endswith("read 1, stored 1.\n")

@@ -27,8 +27,8 @@ def test_cloudtrail_logs_are_imported_once(keyledger: Door, real_data: Path) -> 
 
     assert first.out == ""
     assert (second["stored"], second["duplicates"]) == (0, second["read"])
-    assert {key["external_id"] for key in listed if key["use_count"]} == {
-        key for key, told in expected["keys"].items() if told["uses"]
+    assert {key["external_id"]: key["use_count"] for key in listed if key["use_count"]} == {
+        key: told["use_count"] for key, told in expected["keys"].items() if told["use_count"]
     }
     assert len(keyledger.well("key", "list", "--format", "json").json["keys"]) < len(listed)
 
@@ -66,7 +66,7 @@ def test_access_keys_are_imported_and_shown_with_their_origin(keyledger: Door, r
     assert f"Origin     aws {key['external_id']}\n" in shown
     told = keyledger.well("key", "history", key["external_id"]).out
     assert "iam-access-keys: " in told
-    assert "(imported by ada@example.com)" in told
+    assert "(imported by ada@example.com)" in " ".join(told.split())
     refused = keyledger("key", "revoke", key["external_id"], "--yes")
     assert "was minted by aws" in refused.err
 
@@ -135,7 +135,7 @@ def tampered(path: Path) -> Iterator[sqlite3.Connection]:
 def test_rows_that_are_not_what_the_events_say_are_found_and_built_anew(used: Door) -> None:
     used.well("projections", "check")
     with tampered(used.ledger) as connection:
-        connection.execute("UPDATE key_usage SET count = count + 1")
+        connection.execute("UPDATE key_usage SET use_count = use_count + 1")
 
     found = used("projections", "check")
     rebuilt = used.well("projections", "rebuild")

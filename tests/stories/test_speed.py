@@ -29,7 +29,8 @@ import typer, sqlalchemy
 path, now, day = sys.argv[1], int(sys.argv[2]), 86_400_000_000
 rows = sqlite3.connect(path).execute('''
     SELECT k.key_id, k.name, k.external_id, k.owner_name, k.state, k.created_at,
-           sum(u.use_count), sum(u.error_count), min(u.first_at), max(u.last_at), group_concat(DISTINCT u.service),
+           sum(u.use_count), sum(u.error_count), min(u.first_at), max(u.last_at),
+           group_concat(DISTINCT u.service),
            (SELECT count(*) FROM key_addresses a WHERE a.key_id = k.key_id AND a.last_at > :now - 30 * :day)
     FROM keys k LEFT JOIN key_usage u ON u.key_id = k.key_id GROUP BY k.key_id
     ''', {"now": now, "day": day}).fetchall()

@@ -281,7 +281,7 @@ def test_a_full_disk_is_told() -> None:
         )
 
     assert ended.returncode == 1
-    assert ended.stderr == "keyledger: No space left on device\n"
+    assert ended.stderr == "keyledger: reading or writing failed: No space left on device\n"
 
 
 def test_an_interrupted_import_keeps_what_it_stored_and_can_be_resumed(keyledger: Door) -> None:

@@ -1,0 +1,247 @@
+"""A simulated past: what is planned for each moment happens through the ledger in the order of time."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from operator import attrgetter
+from random import Random
+
+import msgspec
+
+from audit_cli.demo_names import AWS_ACCOUNT, FOUNDER, ORGANIZATION, SECOND_ADMIN, Caller, Names
+from ledger.actor import Actor
+from ledger.check import Presented
+from ledger.credentials import Credential
+from ledger.database import Database
+from ledger.events import Authentication, MemberDetails, Role
+from ledger.ids import format_id
+from ledger.intake import Item
+from ledger.ledger import CreatedKey, Ledger, NewKey
+from ledger.moments import MICROSECOND, SECOND_US
+from ledger.observation import Coverage, ExternalKey
+from ledger.organization import Organization
+from ledger.usage import Use
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
+
+HOUR_US = HOUR // MICROSECOND
+DAY_US = DAY // MICROSECOND
+
+_MONDAY = 4  # 1970 began on a Thursday
+_SATURDAY = 5
+
+
+class PlannedKey:
+    """A key of the plan; it has an id and a secret from the moment of its creation on."""
+
+    def __init__(self, created_at: int) -> None:
+        self.created_at = created_at
+        self._created: CreatedKey | None = None
+
+    @property
+    def created(self) -> CreatedKey:
+        """The key as the ledger made it."""
+        if self._created is None:
+            raise RuntimeError("the plan uses a key before its creation")
+        return self._created
+
+    def becomes(self, created: CreatedKey) -> None:
+        """The key was made."""
+        self._created = created
+
+
+class PlannedUse(msgspec.Struct, frozen=True):
+    """A use, and the moment when its reporter has told it."""
+
+    key: PlannedKey
+    use: Use
+    reported_at: int
+
+
+class Simulation:
+    """The plan, the simulated clock and the ledger that the past is written to.
+
+    `coarseness` is the least time between two reports of one caller, so that many keys stay buildable.
+    """
+
+    def __init__(self, database: Database, days: int, seed: int, end: int, coarseness: timedelta) -> None:
+        self.random = Random(f"{seed} plan")  # noqa: S311 - the same every time, and no real secret
+        self.names = Names(self.random)
+        self.start, self.end = end - days * DAY_US, end
+        self.imported: list[Item] = []
+        self._coarseness = coarseness
+        self._now = self.start
+        self._acts: list[tuple[int, int, Callable[[], object]]] = []
+        self._uses: list[PlannedUse] = []
+        random_bytes = Random(f"{seed} bytes").randbytes  # noqa: S311 - as above
+        self._ledger = Ledger(database, lambda: self._now, random_bytes)
+        founder = MemberDetails(FOUNDER)
+        self._org = self._ledger.create_organization(ORGANIZATION, founder, Authentication.CLAIMED)
+
+    def ago(self, days: float, after: int | None = None) -> int:
+        """A moment in working hours some days before the end, never before the beginning or `after`."""
+        midnight = self.end - (int(days) + 1) * DAY_US
+        moment = midnight + self.random.randrange(7 * HOUR_US, 18 * HOUR_US, SECOND_US)
+        earliest = self.start + self.random.randrange(0, HOUR_US, SECOND_US)
+        if after is not None:
+            earliest = max(earliest, after + MINUTE // MICROSECOND)
+        return max(moment, earliest)
+
+    def between(self, fewest_days: int, most_days: int, after: int | None = None) -> int:
+        """A moment from `fewest_days` to `most_days` before the end."""
+        return self.ago(self.random.randint(fewest_days, most_days), after)
+
+    def act(self, at: int, do: Callable[[], object]) -> None:
+        """Plan something for a moment."""
+        self._acts.append((at, len(self._acts), do))
+
+    def add_member(self, email: str, role: Role, at: int) -> None:
+        """Plan that somebody joins."""
+        self.act(
+            at,
+            lambda: self._ledger.add_member(self._organization(), self._admin(), MemberDetails(email), role),
+        )
+
+    def remove_member(self, email: str, at: int) -> None:
+        """Plan that somebody leaves."""
+        self.act(at, lambda: self._ledger.remove_member(self._organization(), self._admin(), email))
+
+    def create(
+        self, name: str, at: int, owner: str | None = None, expires_at: int | None = None
+    ) -> PlannedKey:
+        """Plan a key."""
+        key = PlannedKey(at)
+        new = NewKey(name, owner or self.names.owner(), expires_at)
+        self.act(at, lambda: key.becomes(self._ledger.create_key(self._org, self._admin(), new)))
+        return key
+
+    def rotate(self, key: PlannedKey, at: int, overlap: timedelta) -> PlannedKey:
+        """Plan a rotation; returns the successor."""
+        successor = PlannedKey(at)
+        self.act(at, lambda: successor.becomes(self._rotate(key, overlap)))
+        return successor
+
+    def revoke(self, key: PlannedKey, at: int, reason: str) -> None:
+        """Plan a revocation."""
+        self.act(at, lambda: self._ledger.revoke_key(self._org, self._admin(), self._found(key), reason))
+
+    def disable(self, key: PlannedKey, at: int, reason: str) -> None:
+        """Plan that a key is switched off."""
+        self.act(at, lambda: self._ledger.disable_key(self._org, self._admin(), self._found(key), reason))
+
+    def enable(self, key: PlannedKey, at: int) -> None:
+        """Plan that a key is switched on again."""
+        self.act(at, lambda: self._ledger.enable_key(self._org, self._admin(), self._found(key)))
+
+    def present(self, key: PlannedKey, at: int, caller: Caller) -> None:
+        """Plan that a service asks about the key which a caller presented; nothing after the end."""
+        presented = Presented(
+            caller.service, caller.name, caller.reporter, caller.source_ip, caller.user_agent
+        )
+        if at < self.end:
+            self.act(at, lambda: self._ledger.check(key.created.secret, presented))
+
+    def report(
+        self,
+        key: PlannedKey,
+        caller: Caller,
+        begin: int,
+        until: int,
+        every: timedelta = DAY,
+        late: timedelta = DAY,
+    ) -> None:
+        """Plan the reports of a caller's uses; `late` is how long the reporter takes to tell of them."""
+        for use in self.uses(b"", caller, begin, until, every):
+            told_at = (use.last_at or use.occurred_at) + late // MICROSECOND
+            self._uses.append(PlannedUse(key, use, min(told_at, self.end)))
+
+    def uses(
+        self, key: bytes | ExternalKey, caller: Caller, begin: int, until: int, every: timedelta = DAY
+    ) -> list[Use]:
+        """A caller's uses, coalesced: one record for each stretch, within one day, fewer at weekends."""
+        step = max(every, self._coarseness) // MICROSECOND
+        volume = self.random.choice((3, 20, 150, 1200))
+        found = []
+        length = min(step, DAY_US)
+        for stretch in range(begin - begin % length, min(until, self.end), step):
+            low, high = max(begin, stretch), min(until, stretch + length, self.end) - 1
+            if low < high:
+                weekday = (stretch // DAY_US - _MONDAY) % 7
+                usual = volume if weekday < _SATURDAY else volume / 4
+                found.append(
+                    self._use(key, caller, low, high, max(1, round(usual * self.random.uniform(0.5, 1.5))))
+                )
+        return found
+
+    def run(self) -> Organization:
+        """Let everything happen in its order; the clock then stands at the end."""
+        self._plan_reports()
+        for at, _, do in sorted(self._acts, key=lambda act: act[:2]):
+            self._now = at
+            do()
+        self._now = self.end
+        self._ledger.settle()
+        return self._organization()
+
+    def _plan_reports(self) -> None:
+        """Reporters tell of uses once a week, importers of AWS once, at the end."""
+        week: list[PlannedUse] = []
+        due = self.start + WEEK // MICROSECOND
+        for planned in sorted(self._uses, key=attrgetter("reported_at")):
+            while planned.reported_at > due:
+                self._plan_report(due, week)
+                week, due = [], due + WEEK // MICROSECOND
+            week.append(planned)
+        self._plan_report(min(due, self.end), week)
+        if self.imported:
+            at = self.end - HOUR_US
+            coverage = Coverage("cloudtrail", self.start, at, source="aws", account=AWS_ACCOUNT)
+            self.act(at, lambda: self._record([*self.imported, coverage]))
+
+    def _plan_report(self, at: int, week: list[PlannedUse]) -> None:
+        if week:
+            self.act(at, lambda: self._record(self._of_created(week)))
+
+    def _of_created(self, week: list[PlannedUse]) -> list[Item]:
+        return [msgspec.structs.replace(planned.use, key=planned.key.created.id) for planned in week]
+
+    def _record(self, items: list[Item]) -> None:
+        self._ledger.record(self._org, self._admin(), items)
+
+    def _use(self, key: bytes | ExternalKey, caller: Caller, low: int, high: int, count: int) -> Use:
+        first = self._within(low, high)
+        errors = self.random.random() < 0.05  # noqa: PLR2004 - one report in twenty tells of errors
+        return Use(
+            key,
+            caller.service,
+            first,
+            caller=caller.name or None,
+            reporter=caller.reporter,
+            source_ip=caller.source_ip,
+            user_agent=caller.user_agent,
+            count=count,
+            error_count=max(1, count // 50) if errors else 0,
+            last_at=self._within(first, high) if count > 1 else None,
+        )
+
+    def _within(self, low: int, high: int) -> int:
+        """A whole second of the stretch; `low` itself where there is none."""
+        second = self.random.randint(low, high) // SECOND_US * SECOND_US
+        return max(second, low)
+
+    def _rotate(self, key: PlannedKey, overlap: timedelta) -> CreatedKey:
+        return self._ledger.rotate_key(self._org, self._admin(), self._found(key), overlap).successor
+
+    def _found(self, key: PlannedKey) -> Credential:
+        return self._ledger.find_key(self._org, format_id(key.created.id))
+
+    def _admin(self) -> Actor:
+        admins = [FOUNDER, SECOND_ADMIN]
+        present = {member.email for member in self._org.members.values()}
+        return self._org.claimed_actor(self.random.choice([email for email in admins if email in present]))
+
+    def _organization(self) -> Organization:
+        self._org = self._ledger.organization(ORGANIZATION)
+        return self._org

@@ -1,0 +1,91 @@
+"""The README's sessions are run, and what it shows of them is what they print."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.audit_cli.test_help import COMMANDS
+
+README = Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+
+# What differs from run to run, and what to call it.
+PLACEHOLDERS = (
+    # Not even of a ledger that is gone does the README show a secret.
+    (r"kl_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}|kl_[0-9A-Za-z]{12}\.{3}", "SECRET"),
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID"),
+    (r"\b[0-9a-f]{64}\b", "HASH"),
+    (r"\b[0-9a-f]{8}\b", "ID"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
+    (r"\d{4}-\d\d-\d\d", "DAY"),
+    (r"\b\d+(ms|[smhd])\b", "SPAN"),
+    (r"\S+/ledger\.db", "LEDGER"),
+    (r"system user '\S+'", "system user"),
+    # Texts of differing lengths are wrapped and ruled differently.
+    (r"-{3,}", "RULE"),
+    (r"\s+", " "),
+)
+
+
+class Step(msgspec.Struct):
+    """A command of a session and the lines that are shown below it."""
+
+    command: str
+    shown: list[str]
+
+
+def sessions() -> list[Step]:
+    steps: list[Step] = []
+    for block in re.findall(r"^```console\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append(Step(line[2:], []))
+            else:
+                steps[-1].shown.append(line)
+    return steps
+
+
+def settled(text: str) -> str:
+    for pattern, name in PLACEHOLDERS:
+        text = re.sub(pattern, name, text)
+    return text.strip()
+
+
+def run(command: str, folder: Path) -> str:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return ended.stdout
+
+
+def test_the_sessions_print_what_the_readme_shows(tmp_path: Path) -> None:
+    for step in sessions():
+        printed = run(step.command, tmp_path)
+
+        assert settled(printed) == settled("\n".join(step.shown)), f"$ {step.command}\n{printed}"
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_stands_in_the_readme(words: tuple[str, ...]) -> None:
+    assert f"`keyledger {' '.join(words)}" in TEXT
+
+
+def test_the_first_screen_says_what_it_is_and_how_to_start() -> None:
+    screen = "\n".join(TEXT.splitlines()[:25])
+
+    assert "command -> domain event -> ledger -> projection -> audit rule -> report" in screen
+    assert "make demo" in screen
+    assert "make test" in screen
