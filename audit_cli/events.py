@@ -27,7 +27,7 @@ def show_event(
     from ledger.recorded import event_at, readable
 
     with open_session(options) as session:
-        shown = readable(event_at(session.database, position))
+        shown = readable(event_at(session.database, session.organization.id, position))
     if form == "json":
         console.result_json({"schema": EVENT_SCHEMA, **shown})
     else:

@@ -62,7 +62,7 @@ def _require_revocable(session: "Session", key: "Credential") -> None:
     from ledger.errors import WrongState
     from ledger.events import KeyState
 
-    if session.ledger.key(key).state is KeyState.REVOKED:
+    if session.ledger.key(session.organization, key).state is KeyState.REVOKED:
         raise WrongState(f"the key {key.name!r} is revoked already; nothing was revoked")
 
 

@@ -28,6 +28,7 @@ from ledger.events import (
 )
 from ledger.ids import format_id
 from ledger.moments import format_moment
+from ledger.secret import refuse_secrets
 
 MAX_NAME = 128
 MAX_REASON = 512
@@ -67,16 +68,18 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 def validate_name(name: str) -> str:
-    """The name without surrounding blanks; refused when empty, long or holding control characters."""
+    """The name without surrounding blanks; refused when empty, long, unprintable or a secret."""
     name = name.strip()
+    refuse_secrets("the name", name)
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise InvalidInput(f"a key's name has 1 to {MAX_NAME} printable characters; {name[:20]!r} does not")
     return name
 
 
 def validate_reason(reason: str | None) -> str | None:
-    """The reason without surrounding blanks, None where none is left; refused when long or not one line."""
+    """The reason without surrounding blanks, None where none is left; refused when long, split or secret."""
     reason = reason.strip() if reason else None
+    refuse_secrets("the reason", reason)
     if reason and (len(reason) > MAX_REASON or not reason.isprintable()):
         raise InvalidInput(
             f"a reason is one line of at most {MAX_REASON} characters; {reason[:20]!r}... is not"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, case, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from ledger import credentials, ids
@@ -22,7 +22,8 @@ from ledger.events import (
     UseDetails,
 )
 from ledger.schema import denied_uses, events, organizations
-from ledger.secret import Peppers, Secret
+from ledger.secret import Peppers, Secret, refuse_secrets
+from ledger.usage import check_texts
 
 MINUTE_US = 60_000_000
 FLUSH_LIMIT = 100
@@ -80,7 +81,11 @@ def check(  # noqa: PLR0913, PLR0917 - clock and randomness are arguments too
     """Answer for a presented secret; what the answer rests on is durable before it is given.
 
     The clock is read under the append lock, so that a key which expires during the wait for it is refused.
+    Raises InvalidInput where the circumstances cannot be recorded.
     """
+    said = msgspec.structs.astuple(presented)
+    check_texts(*said)
+    refuse_secrets("what was said of the use", *said)
     if not secret.is_well_formed:
         return UNKNOWN
     fingerprints = peppers.fingerprints(secret)
@@ -160,10 +165,13 @@ def _count_denial(connection: Connection, stream_id: bytes, event: KeyUseDenied)
         last_at=at,
         state=encode(event),
     )
-    count = denied_uses.c.count + 1
-    connection.execute(
-        upsert.on_conflict_do_update(index_elements=["stream_id"], set_={"count": count, "last_at": at})
-    )
+    first_at, last_at = denied_uses.c.first_at, denied_uses.c.last_at
+    counted = {
+        "count": denied_uses.c.count + 1,
+        "first_at": case((first_at > at, at), else_=first_at),
+        "last_at": case((last_at < at, at), else_=last_at),
+    }
+    connection.execute(upsert.on_conflict_do_update(index_elements=["stream_id"], set_=counted))
 
 
 def _next_version(connection: Connection, stream_id: bytes) -> int:

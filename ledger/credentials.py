@@ -6,11 +6,10 @@ key that was minted elsewhere it holds only the names by which the key is found.
 
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, case, func, or_, select, update
+from sqlalchemy import Connection, Row, case, func, select, update
 from sqlalchemy.dialects.sqlite import Insert, insert
 
 from ledger.errors import Ambiguous, InvalidInput, NotFound
@@ -114,7 +113,9 @@ def find(connection: Connection, organization_id: bytes, reference: str) -> Cred
 
     During a rotation the name means the successor. Raises NotFound or Ambiguous.
     """
+    # An id comes first: whatever another key is called, it means this one.
     for candidates in (
+        _identified(connection, organization_id, reference),
         _named(connection, organization_id, reference),
         _prefixed(connection, organization_id, reference),
     ):
@@ -125,14 +126,20 @@ def find(connection: Connection, organization_id: bytes, reference: str) -> Cred
     raise NotFound(f"no key is called {_quoted(reference)}; `keyledger key list --all` shows the keys")
 
 
+def _identified(connection: Connection, organization_id: bytes, reference: str) -> list[Credential]:
+    try:
+        key_id = parse_id(reference)
+    except InvalidInput:
+        return []
+    query = select(credentials).where(
+        credentials.c.organization_id == organization_id, credentials.c.key_id == key_id
+    )
+    return [_credential(row) for row in connection.execute(query)]
+
+
 def _named(connection: Connection, organization_id: bytes, reference: str) -> list[Credential]:
-    exact: list[ColumnElement[bool]] = [
-        credentials.c.name == reference,
-        credentials.c.external_id == reference,
-    ]
-    with suppress(InvalidInput):
-        exact.append(credentials.c.key_id == parse_id(reference))
-    query = select(credentials).where(credentials.c.organization_id == organization_id, or_(*exact))
+    exact = (credentials.c.name == reference) | (credentials.c.external_id == reference)
+    query = select(credentials).where(credentials.c.organization_id == organization_id, exact)
     found = [_credential(row) for row in connection.execute(query)]
     # Of a rotation's two the successor, even a revoked one: a repeated revoke must not end the other too.
     latest = [key for key in found if key.successor_id is None] or found

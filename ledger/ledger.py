@@ -161,8 +161,10 @@ class Ledger:
         with self.database.read() as connection:
             return credentials.find(connection, org.id, reference)
 
-    def key(self, credential: Credential) -> ApiKey:
+    def key(self, org: Organization, credential: Credential) -> ApiKey:
         """The state of a key that was minted here; WrongState for one that was not."""
+        if credential.organization_id != org.id:
+            raise NotFound(f"no key {ids.format_id(credential.key_id)} is in {org.name!r}")
         if not credential.is_minted_here:
             outside = credential.external_id
             raise WrongState(
@@ -181,7 +183,7 @@ class Ledger:
 
     def change_key(self, org: Organization, actor: Actor, credential: Credential, changes: KeyChanges) -> int:
         """Set a key's name, owner, expiry or scopes; returns how many of them changed."""
-        key = self.key(credential)
+        key = self.key(org, credential)
         stamp = self._stamp(org, actor)
         decided: list[Event] = []
         if not isinstance(changes.name, msgspec.UnsetType) and changes.name != key.name:
@@ -202,19 +204,19 @@ class Ledger:
         self, org: Organization, actor: Actor, credential: Credential, reason: str | None = None
     ) -> None:
         """Refuse a key until it is enabled again."""
-        key = self.key(credential)
+        key = self.key(org, credential)
         self._decide(key.id, key.version, api_key.disable(key, reason, self._stamp(org, actor)))
 
     def enable_key(self, org: Organization, actor: Actor, credential: Credential) -> None:
         """Accept a disabled key again."""
-        key = self.key(credential)
+        key = self.key(org, credential)
         self._decide(key.id, key.version, api_key.enable(key, self._stamp(org, actor)))
 
     def revoke_key(
         self, org: Organization, actor: Actor, credential: Credential, reason: str | None = None
     ) -> None:
         """End a key for good; it is refused from the moment that this returns."""
-        key = self.key(credential)
+        key = self.key(org, credential)
         self._decide(key.id, key.version, api_key.revoke(key, reason, self._stamp(org, actor)))
 
     def rotate_key(
@@ -223,7 +225,7 @@ class Ledger:
         """Mint a successor with the key's name, owner and scopes; the key works on until the overlap ends."""
         if not timedelta() <= overlap <= MAX_OVERLAP:
             raise InvalidInput(f"the overlap must be from 0 to {MAX_OVERLAP.days} days")
-        key = self.key(credential)
+        key = self.key(org, credential)
         stamp = self._stamp(org, actor)
         owner = Owner(key.owner_id, key.owner)
         new = NewKey(key.name, scopes=key.scopes)

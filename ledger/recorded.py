@@ -30,14 +30,16 @@ class Recorded(msgspec.Struct, frozen=True):
     event: Event
 
 
-def event_at(database: Database, position: int) -> Recorded:
-    """The event at a position; NotFound says how far the ledger goes."""
+def event_at(database: Database, organization_id: bytes, position: int) -> Recorded:
+    """The event of an organization at a position; NotFound says how far the ledger goes."""
     with database.read() as connection:
         last = max_position(connection)
         # Positions have no gaps.
         if not 1 <= position <= last:
             raise NotFound(f"there is no event at position {position}; the ledger's last is {last}")
         (found,) = events_at(connection, [position])
+    if found.event.organization_id != organization_id:
+        raise NotFound(f"the event at position {position} is of another organization; say which with --org")
     return found
 
 

@@ -87,6 +87,12 @@ def holds_secret(text: str) -> bool:
     return len(text) >= _SHORTEST and _SECRET.search(text) is not None
 
 
+def refuse_secrets(what: str, *texts: str | None) -> None:
+    """Raise InvalidInput, which does not repeat it, where one of the texts holds a secret."""
+    if any(text is not None and holds_secret(text) for text in texts):
+        raise InvalidInput(f"{what} holds a secret, which must be stored nowhere; leave it out")
+
+
 def mask_secrets(text: str) -> str:
     """The text with all that looks like a secret in it masked, for messages that quote what was given."""
     return _SECRET.sub(lambda found: Secret(found[0]).masked, text)

@@ -63,7 +63,7 @@ def load_peppers(path: Path) -> Peppers:
     if not isinstance(keys, dict) or not keys:
         raise InvalidInput(f'the pepper file {path} has no [keys]; write lines like 2026 = "<hexadecimal>"')
     current = content.get("current")
-    if current is not None and current not in keys:
+    if current is not None and (not isinstance(current, str) or current not in keys):
         raise InvalidInput(f"the pepper file {path} names a current pepper that is not among its [keys]")
     return Peppers(current, {pepper_id: _pepper(path, pepper_id, text) for pepper_id, text in keys.items()})
 

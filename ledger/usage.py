@@ -83,9 +83,14 @@ def check_use(use: Use, now: int) -> None:
         raise InvalidInput(f"count is {use.count}; it must be from 1 to {MAX_COUNT}")
     if not 0 <= use.error_count <= use.count:
         raise InvalidInput(f"error_count is {use.error_count}; it must be from 0 to the count, {use.count}")
-    if not use.service:
+    check_texts(use.service, use.caller, use.reporter, use.source_ip, use.user_agent, use.given_id)
+
+
+def check_texts(service: str, *others: str | None) -> None:
+    """Raise InvalidInput for texts about a use that cannot be stored."""
+    if not service:
         raise InvalidInput("service is empty")
-    for text in (use.service, use.caller, use.reporter, use.source_ip, use.user_agent, use.given_id):
+    for text in (service, *others):
         if text is None:
             continue
         if "\0" in text:

@@ -59,7 +59,7 @@ def status(database: Database) -> Status:
 
 
 def catch_up(database: Database, on_progress: OnProgress | None = None) -> int:
-    """Project what is new; returns the position come to. Several processes may do so at once.
+    """Project what is there now; returns the position come to. Several processes may do so at once.
 
     `on_progress` hears the position come to and the one to come to.
     """
@@ -68,13 +68,18 @@ def catch_up(database: Database, on_progress: OnProgress | None = None) -> int:
 
 
 def rebuild(database: Database, on_progress: OnProgress | None = None) -> int:
-    """Project everything anew into shadow tables and swap them in; readers meanwhile see the old rows."""
+    """Project everything anew into shadow tables and swap them in; readers meanwhile see the old rows.
+
+    Several that run at once fill the same tables, and the first to come to the end swaps them in for all.
+    """
     shadow = KeyTables("_rebuilding")
     with database.write() as connection:
         shadow.drop(connection)
         shadow.create(connection)
     _advance(database, database, shadow, _EVERYTHING, on_progress)
     with database.write() as connection:
+        if not shadow.exist(connection):
+            return TABLES.position(connection)
         while stretch := _read_on(connection, shadow.position(connection), _EVERYTHING):
             shadow.apply(connection, stretch.batch, stretch.end)
         position = shadow.position(connection)
@@ -118,20 +123,31 @@ def _advance(
     reading: _Reading,
     on_progress: OnProgress | None = None,
 ) -> int:
-    """Read and fold outside the append lock, and apply under it unless somebody else has been faster."""
+    """Read and fold outside the append lock, and apply under it unless somebody else has been faster.
+
+    The end is that of the ledger at the beginning: writers who never pause would keep moving a later one.
+    """
+    with source.read() as connection:
+        goal = max_position(connection) if reading.until is None else reading.until
     while True:
         with target.read() as connection:
-            position = tables.position(connection)
+            position = _place(connection, tables)
+        if position is None or position >= goal:
+            return goal if position is None else position
         with source.read() as connection:
             stretch = _read_on(connection, position, reading)
-            goal = max_position(connection) if on_progress else 0
         if stretch is None:
             return position
         with target.write() as connection:
-            if tables.position(connection) == position:
+            if _place(connection, tables) == position:
                 tables.apply(connection, stretch.batch, stretch.end)
         if on_progress:
-            on_progress(stretch.end, goal)
+            on_progress(min(stretch.end, goal), goal)
+
+
+def _place(connection: Connection, tables: KeyTables) -> int | None:
+    """How far the tables have come; None where another rebuild has swapped them in meanwhile."""
+    return tables.position(connection) if tables.exist(connection) else None
 
 
 def _read_on(connection: Connection, position: int, reading: _Reading) -> _Stretch | None:

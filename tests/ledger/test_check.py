@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ledger.check import UNKNOWN, Presented, Reason, Verdict
-from ledger.errors import WrongState
+from ledger.errors import InvalidInput, WrongState
 from ledger.events import Authentication, DenialReason, KeyUsed, KeyUseDenied, UseDetails
 from ledger.ledger import CreatedKey, KeyChanges, Ledger, NewKey
 from ledger.moments import MICROSECOND
@@ -85,6 +85,26 @@ def unknown_secrets() -> list[object]:
         "nul": good + "\0",
     }
     return [pytest.param(Secret(text), id=name) for name, text in texts.items()]
+
+
+@pytest.mark.parametrize(
+    ("circumstances", "reason"),
+    [
+        (Presented(""), "service is empty"),
+        (Presented("api", caller="x" * 513), "513 characters"),
+        (Presented("api", user_agent="a\0b"), "NUL"),
+        (Presented("api", user_agent=f"curl kl_{'a' * 43}_{'b' * 6}"), "holds a secret"),
+    ],
+)
+def test_circumstances_that_cannot_be_recorded_are_refused(
+    world: World, circumstances: Presented, reason: str
+) -> None:
+    created = world.create()
+
+    with pytest.raises(InvalidInput, match=reason):
+        world.ledger.check(created.secret, circumstances)
+
+    assert world.told(KeyUsed) == []
 
 
 @pytest.mark.parametrize("secret", unknown_secrets())
@@ -330,6 +350,21 @@ class TestDenials:
         assert [event.count for event in world.told(KeyUseDenied)] == [1, 2, 4]
         versions = [row.version for row in world.rows() if isinstance(row.event, KeyUseDenied)]
         assert versions == [1, 2, 3]
+
+    def test_a_clock_that_goes_back_within_the_minute_moves_no_end(
+        self, world: World, revoked: CreatedKey
+    ) -> None:
+        start = world.clock.at
+        for seconds in (0, 20, 40, 10):
+            world.clock.at = start + seconds * (SECOND // MICROSECOND)
+            check(world, revoked)
+        world.clock.advance(HOUR)
+        world.ledger.settle()
+
+        rest = world.told(KeyUseDenied)[-1]
+        assert rest.last_at is not None
+        ends = [(at - start) * MICROSECOND for at in (rest.occurred_at, rest.last_at)]
+        assert (rest.count, ends) == (3, [10 * SECOND, 40 * SECOND])
 
     def test_a_revoked_key_cannot_be_revoked_again(self, world: World, revoked: CreatedKey) -> None:
         with pytest.raises(WrongState, match="revoked already"):

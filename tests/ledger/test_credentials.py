@@ -148,3 +148,13 @@ def test_an_outside_key_is_found_by_each_of_its_names(world: World) -> None:
 
     assert by_name == find(world, key.external_id) == find(world, format_id(by_name.key_id))
     assert (by_name.source, by_name.is_minted_here, by_name.fingerprint) == ("aws", False, None)
+
+
+def test_an_id_means_its_key_whatever_another_is_called(world: World) -> None:
+    created = world.create("billing")
+    world.create(format_id(created.id))
+
+    assert find(world, format_id(created.id)).name == "billing"
+
+    world.ledger.revoke_key(world.org, world.admin, find(world, "billing"))
+    assert find(world, format_id(created.id)).name == "billing"

@@ -235,7 +235,7 @@ def test_a_rotation_mints_a_successor_with_the_same_name_owner_and_scopes(world:
     rotated = world.ledger.rotate_key(world.org, world.admin, world.credential(created.id))
 
     old, successor = (
-        world.ledger.key(world.credential(key_id)) for key_id in (created.id, rotated.successor.id)
+        world.ledger.key(world.org, world.credential(key_id)) for key_id in (created.id, rotated.successor.id)
     )
     assert old.successor_id == successor.id
     assert rotated.overlap_ends_at == world.clock.at + timedelta(days=7) // MICROSECOND

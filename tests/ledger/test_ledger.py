@@ -5,11 +5,13 @@ import pytest
 
 from ledger.errors import InvalidInput, LedgerCorrupt, NotAllowed, NotFound, WrongState
 from ledger.events import (
+    Authentication,
     KeyCreated,
     KeyExpiryChanged,
     KeyOwnerChanged,
     KeyRenamed,
     KeyScopesChanged,
+    MemberDetails,
     OwnerDetails,
     Role,
 )
@@ -69,7 +71,7 @@ def test_changes_are_one_event_each_and_all_or_nothing(world: World) -> None:
 
     assert world.ledger.change_key(world.org, world.admin, world.credential(created.id), changes) == 4
 
-    key = world.ledger.key(world.credential(created.id))
+    key = world.ledger.key(world.org, world.credential(created.id))
     assert (key.name, key.owner, key.expires_at, key.scopes) == ("invoices", "team", START + DAY, ("a",))
     for kind in (KeyRenamed, KeyOwnerChanged, KeyExpiryChanged, KeyScopesChanged):
         assert len(world.told(kind)) == 1
@@ -99,7 +101,7 @@ def test_an_owner_may_be_taken_away(world: World) -> None:
 
     world.ledger.change_key(world.org, world.admin, world.credential(created.id), KeyChanges(owner=None))
 
-    key = world.ledger.key(world.credential(created.id))
+    key = world.ledger.key(world.org, world.credential(created.id))
     assert (key.owner_id, key.owner) == (None, None)
 
 
@@ -151,7 +153,7 @@ def test_a_stream_that_is_not_there_is_not_found(world: World) -> None:
     moved = world.credential(b"\x07" * 16)
 
     with pytest.raises(NotFound, match="was minted here"):
-        world.ledger.key(moved)
+        world.ledger.key(world.org, moved)
     with world.database.write() as connection:
         connection.exec_driver_sql(
             "UPDATE organizations SET organization_id = x'08080808080808080808080808080808'"
@@ -168,4 +170,19 @@ def test_an_event_that_is_no_part_of_a_life_is_found_out_when_the_key_is_loaded(
         )
 
     with pytest.raises(LedgerCorrupt, match="no event of a key's life"):
-        world.ledger.key(world.credential(created.id))
+        world.ledger.key(world.org, world.credential(created.id))
+
+
+def test_an_admin_cannot_touch_the_keys_of_another_organization(world: World) -> None:
+    created = world.create("billing")
+    eve = MemberDetails("eve@example.com")
+    other = world.ledger.create_organization("other", eve, Authentication.CLAIMED)
+    admin = other.claimed_actor("eve@example.com")
+    foreign = world.credential(created.id)
+
+    with pytest.raises(NotFound, match="no key"):
+        world.ledger.revoke_key(other, admin, foreign)
+    with pytest.raises(NotFound, match="no key"):
+        world.ledger.rotate_key(other, admin, foreign)
+
+    assert world.credential(created.id) == foreign

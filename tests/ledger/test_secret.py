@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.errors import InvalidInput
 from ledger.events import KeyCreated
-from ledger.ledger import CreatedKey
+from ledger.ledger import CreatedKey, KeyChanges, NewKey
 from ledger.secret import Peppers, Secret, check_prefix, new_secret
 from tests.world import World
 
@@ -186,3 +186,23 @@ class TestPeppers:
         assert event.pepper_id == "p1"
         assert event.fingerprint == hmac.digest(self.old, created.secret.reveal().encode(), "sha256")
         world.database.close()
+
+
+def test_a_secret_in_a_name_or_a_reason_is_refused_and_stored_nowhere(world: World) -> None:
+    created = world.create("billing")
+    text = created.secret.reveal()
+    credential = world.credential(created.id)
+
+    for deed in (
+        lambda: world.create(text),
+        lambda: world.ledger.create_key(world.org, world.admin, NewKey("nightly", owner=text)),
+        lambda: world.ledger.change_key(world.org, world.admin, credential, KeyChanges(name=f"old {text}")),
+        lambda: world.ledger.revoke_key(world.org, world.admin, credential, f"{text} was leaked"),
+    ):
+        with pytest.raises(InvalidInput, match="holds a secret") as refusal:
+            deed()
+        assert text[4:20] not in str(refusal.value)
+
+    world.database.close()
+    files = [file for file in world.path.parent.iterdir() if file.is_file()]
+    assert not any(text.encode() in file.read_bytes() for file in files)

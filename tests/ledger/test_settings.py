@@ -78,6 +78,7 @@ def test_peppers_are_read_with_the_current_one_and_the_retired_ones(tmp_path: Pa
         'current = "2026"',
         "[keys]",
         f'current = "2027"\n[keys]\n2026 = "{PEPPER}"',
+        f'current = ["2026"]\n[keys]\n2026 = "{PEPPER}"',
         f'current = 2026\n[keys]\n2026 = "{PEPPER}"',
         f'extra = 1\n[keys]\n2026 = "{PEPPER}"',
         f'[keys]\n2026 = "{PEPPER[:60]}"',

@@ -193,3 +193,60 @@ def test_several_processes_catching_up_apply_each_event_once(office: Office) -> 
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     assert office.records()[key.id].use_count == 120
     assert differences(office.database) == []
+
+
+def test_catching_up_ends_although_writers_never_pause(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = office.key()
+    monkeypatch.setattr(module, "BATCH_SIZE", 1)
+    heard: list[tuple[int, int]] = []
+
+    def write_on(position: int, goal: int) -> None:
+        heard.append((position, goal))
+        assert len(heard) < 20
+        office.use(key, office.now)
+
+    assert catch_up(office.database, write_on) == 3
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_rebuilds_at_once_both_end_well(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.use(office.key(), office.now)
+    monkeypatch.setattr(module, "BATCH_SIZE", 1)
+    swapped: list[int] = []
+
+    def rebuild_too(_position: int, _goal: int) -> None:
+        if not swapped:
+            swapped.append(0)
+            swapped.append(rebuild(office.database))
+
+    assert rebuild(office.database, rebuild_too) == 4
+    assert swapped == [0, 4]
+    assert differences(office.database) == []
+
+
+def rebuild_elsewhere(path: str) -> None:
+    from ledger.database import open_database  # noqa: PLC0415 - in the new process
+
+    database = open_database(path)
+    for _ in range(10):
+        rebuild(database)
+        catch_up(database)
+    database.close()
+
+
+def test_several_processes_rebuilding_while_events_arrive_lose_none(office: Office) -> None:
+    key = office.key()
+    context = get_context("spawn")
+    workers = [context.Process(target=rebuild_elsewhere, args=(str(office.path),)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for n in range(60):
+        office.use(key, office.now - n * HOUR, count=2)
+    for worker in workers:
+        worker.join(60)
+
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert office.records()[key.id].use_count == 120
+    assert differences(office.database) == []
