@@ -317,3 +317,14 @@ def test_a_long_timeline_takes_no_query_an_event(office: Office) -> None:
         assert len(view.timeline(key.id)) == 52
 
     assert len(queries) == 2
+
+
+def test_the_past_is_answered_although_the_clock_went_back(office: Office) -> None:
+    key = office.key()
+    office.now -= HOUR
+    office.ledger.disable_key(office.org, office.ada, office.ledger.find_key(office.org, key.name))
+    office.now += DAY
+    office.use(key, office.now)
+
+    assert office.records(as_of=START - 1) == {}
+    assert office.records(as_of=START)[key.id].state is KeyState.DISABLED
