@@ -53,6 +53,7 @@ class ApiKey(msgspec.Struct, frozen=True):
     pepper_id: str | None
     successor_id: bytes | None = None
     overlap_ends_at: int | None = None
+    changed_at: int = 0
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -197,7 +198,7 @@ def evolve(key: ApiKey | None, key_id: bytes, version: int, event: Event) -> Api
         return _created(key_id, version, event)
     if key is None:
         raise LedgerCorrupt(f"the stream of key {format_id(key_id)} does not begin with its creation")
-    key = msgspec.structs.replace(key, version=version)
+    key = msgspec.structs.replace(key, version=version, changed_at=event.occurred_at)
     match event:
         case KeyRenamed():
             return msgspec.structs.replace(key, name=event.name)
@@ -234,6 +235,7 @@ def _created(key_id: bytes, version: int, event: KeyCreated) -> ApiKey:
         masked=event.masked,
         fingerprint=event.fingerprint,
         pepper_id=event.pepper_id,
+        changed_at=event.occurred_at,
     )
 
 

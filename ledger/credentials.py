@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 from sqlalchemy.dialects.sqlite import Insert, insert
 
 from ledger.errors import Ambiguous, InvalidInput, NotFound
@@ -46,6 +46,7 @@ class Credential(msgspec.Struct, frozen=True):
     organization_id: bytes
     source: str
     external_id: str | None
+    account: str | None
     name: str | None
     linkage: str | None
     state: KeyState
@@ -191,6 +192,7 @@ def _row_of_observed(event: KeyObserved) -> dict[str, Any]:
         "organization_id": event.organization_id,
         "source": event.source,
         "external_id": event.external_id,
+        "account": event.account,
         "name": event.name,
         "linkage": link,
         "state": KeyState.ACTIVE,
@@ -205,7 +207,7 @@ def _upsert_observed() -> Insert:
     upsert = insert(credentials)
     later_name = upsert.excluded.named_by > func.coalesce(credentials.c.named_by, b"")
     later_link = upsert.excluded.linked_by > func.coalesce(credentials.c.linked_by, b"")
-    told = {
+    told: dict[str, ColumnElement[Any]] = {
         name: case((later, upsert.excluded[name]), else_=credentials.c[name])
         for name, later in (
             ("name", later_name),
@@ -214,6 +216,7 @@ def _upsert_observed() -> Insert:
             ("linked_by", later_link),
         )
     }
+    told["account"] = func.coalesce(credentials.c.account, upsert.excluded.account)
     return upsert.on_conflict_do_update(index_elements=["key_id"], set_=told)
 
 
@@ -243,6 +246,7 @@ def _credential(row: Row[Any]) -> Credential:
         organization_id=row.organization_id,
         source=row.source,
         external_id=row.external_id,
+        account=row.account,
         name=row.name,
         linkage=row.linkage,
         state=KeyState(row.state),

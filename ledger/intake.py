@@ -274,8 +274,11 @@ def _linkage(event: KeyObserved) -> str | None:
 
 def _links(entry: Entry, event: KeyObserved, kin: Sequence[Credential], stamp: Stamp) -> list[Entry]:
     """The entry that says that a report's slot and an access key are one, where exactly one of each fits."""
-    slots = [key.key_id for key in kin if is_slot(key.external_id)]
-    keys = [key.key_id for key in kin if not is_slot(key.external_id)]
+    # Automation makes users of one name at one moment in many accounts.
+    account = next((key.account for key in kin if key.key_id == event.key_id), event.account)
+    near = [key for key in kin if account is None or key.account in (None, account)]
+    slots = [key.key_id for key in near if is_slot(key.external_id)]
+    keys = [key.key_id for key in near if not is_slot(key.external_id)]
     if len(slots) != 1 or len(keys) != 1 or event.created_at is None:
         return []
     said = linked(keys[0], slots[0], event.created_at, MATCHING, stamp)

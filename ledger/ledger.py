@@ -144,17 +144,25 @@ class Ledger:
     def add_member(self, org: Organization, actor: Actor, details: MemberDetails, role: Role) -> bytes:
         """Let a person in; returns the member's id."""
         member_id = ids.random_id(self._random_bytes)
-        stamp = self._stamp(org, actor)
+        stamp = self._stamp(org, actor, org.changed_at)
         self._decide(org.id, org.version, organization.add_member(org, member_id, details, role, stamp))
         return member_id
 
     def change_role(self, org: Organization, actor: Actor, email: str, role: Role) -> None:
         """Give a member another role."""
-        self._decide(org.id, org.version, organization.change_role(org, email, role, self._stamp(org, actor)))
+        self._decide(
+            org.id,
+            org.version,
+            organization.change_role(org, email, role, self._stamp(org, actor, org.changed_at)),
+        )
 
     def remove_member(self, org: Organization, actor: Actor, email: str) -> None:
         """End a membership; the keys that the member owns stay and are found by the audit."""
-        self._decide(org.id, org.version, organization.remove_member(org, email, self._stamp(org, actor)))
+        self._decide(
+            org.id,
+            org.version,
+            organization.remove_member(org, email, self._stamp(org, actor, org.changed_at)),
+        )
 
     def find_key(self, org: Organization, reference: str) -> Credential:
         """The key that an id, a name, an outside id or an id's beginning means; NotFound or Ambiguous."""
@@ -184,7 +192,7 @@ class Ledger:
     def change_key(self, org: Organization, actor: Actor, credential: Credential, changes: KeyChanges) -> int:
         """Set a key's name, owner, expiry or scopes; returns how many of them changed."""
         key = self.key(org, credential)
-        stamp = self._stamp(org, actor)
+        stamp = self._stamp(org, actor, key.changed_at)
         decided: list[Event] = []
         if not isinstance(changes.name, msgspec.UnsetType) and changes.name != key.name:
             decided.append(api_key.rename(key, changes.name, stamp))
@@ -205,19 +213,23 @@ class Ledger:
     ) -> None:
         """Refuse a key until it is enabled again."""
         key = self.key(org, credential)
-        self._decide(key.id, key.version, api_key.disable(key, reason, self._stamp(org, actor)))
+        self._decide(
+            key.id, key.version, api_key.disable(key, reason, self._stamp(org, actor, key.changed_at))
+        )
 
     def enable_key(self, org: Organization, actor: Actor, credential: Credential) -> None:
         """Accept a disabled key again."""
         key = self.key(org, credential)
-        self._decide(key.id, key.version, api_key.enable(key, self._stamp(org, actor)))
+        self._decide(key.id, key.version, api_key.enable(key, self._stamp(org, actor, key.changed_at)))
 
     def revoke_key(
         self, org: Organization, actor: Actor, credential: Credential, reason: str | None = None
     ) -> None:
         """End a key for good; it is refused from the moment that this returns."""
         key = self.key(org, credential)
-        self._decide(key.id, key.version, api_key.revoke(key, reason, self._stamp(org, actor)))
+        self._decide(
+            key.id, key.version, api_key.revoke(key, reason, self._stamp(org, actor, key.changed_at))
+        )
 
     def rotate_key(
         self, org: Organization, actor: Actor, credential: Credential, overlap: timedelta = DEFAULT_OVERLAP
@@ -226,7 +238,7 @@ class Ledger:
         if not timedelta() <= overlap <= MAX_OVERLAP:
             raise InvalidInput(f"the overlap must be from 0 to {MAX_OVERLAP.days} days")
         key = self.key(org, credential)
-        stamp = self._stamp(org, actor)
+        stamp = self._stamp(org, actor, key.changed_at)
         owner = Owner(key.owner_id, key.owner)
         new = NewKey(key.name, scopes=key.scopes)
         successor, minted = self._mint(org, new, owner, stamp, predecessor_id=key.id)
@@ -301,5 +313,6 @@ class Ledger:
     def _decide(self, stream_id: bytes, version: int, event: Event) -> None:
         self._streams.append([Decision(stream_id, version + 1, event)])
 
-    def _stamp(self, org: Organization, actor: Actor) -> Stamp:
-        return Stamp(org.id, actor, self.clock())
+    def _stamp(self, org: Organization, actor: Actor, changed_at: int = 0) -> Stamp:
+        """The marks of a command. Clocks go back, yet no decision comes before what it was decided from."""
+        return Stamp(org.id, actor, max(self.clock(), changed_at))

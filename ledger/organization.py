@@ -41,6 +41,7 @@ class Organization(msgspec.Struct, frozen=True):
     name: str
     secret_prefix: str
     members: dict[bytes, Member] = {}
+    changed_at: int = 0
 
     def member(self, email: str) -> Member:
         """The present member of that e-mail address, in any case of letters."""
@@ -119,12 +120,15 @@ def evolve(
 ) -> Organization:
     """The organization after one more event of its stream."""
     if isinstance(event, OrganizationCreated):
-        return Organization(organization_id, version, event.name, event.secret_prefix)
+        return Organization(
+            organization_id, version, event.name, event.secret_prefix, changed_at=event.occurred_at
+        )
     if organization is None:
         raise LedgerCorrupt("an organization's stream does not begin with its creation")
     member = _evolve_member(organization, event)
+    members = organization.members | {member.id: member}
     return msgspec.structs.replace(
-        organization, version=version, members=organization.members | {member.id: member}
+        organization, version=version, members=members, changed_at=event.occurred_at
     )
 
 

@@ -40,6 +40,7 @@ credentials = Table(
     Column("organization_id", LargeBinary, nullable=False),
     Column("source", String, nullable=False),
     Column("external_id", String),
+    Column("account", String),
     Column("name", String),
     Column("linkage", String),
     Column("state", String, nullable=False),

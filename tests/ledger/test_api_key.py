@@ -144,6 +144,7 @@ def test_a_creation_tells_all_of_a_new_key() -> None:
         masked="kl_abcd...wxyz",
         fingerprint=b"f" * 32,
         pepper_id="p1",
+        changed_at=START,
     )
 
 

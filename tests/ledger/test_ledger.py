@@ -186,3 +186,14 @@ def test_an_admin_cannot_touch_the_keys_of_another_organization(world: World) ->
         world.ledger.rotate_key(other, admin, foreign)
 
     assert world.credential(created.id) == foreign
+
+
+def test_a_decision_never_comes_before_what_it_was_decided_from(world: World) -> None:
+    created = world.create("billing")
+    world.clock.at -= DAY
+    world.ledger.revoke_key(world.org, world.admin, world.credential(created.id))
+    world.member("bob@example.com", Role.MEMBER)
+    world.clock.at -= DAY
+    world.ledger.remove_member(world.reload(), world.admin, "bob@example.com")
+
+    assert {row.event.occurred_at for row in world.rows()} == {START}

@@ -316,3 +316,37 @@ def test_a_long_timeline_takes_no_query_an_event(office: Office) -> None:
         assert len(view.timeline(key.id)) == 52
 
     assert len(queries) == 2
+
+
+def test_the_past_is_answered_although_the_clock_went_back(office: Office) -> None:
+    key = office.key()
+    office.now -= HOUR
+    office.ledger.disable_key(office.org, office.ada, office.ledger.find_key(office.org, key.name))
+    office.now += DAY
+    office.use(key, office.now)
+
+    assert office.records(as_of=START - 1) == {}
+    assert office.records(as_of=START)[key.id].state is KeyState.DISABLED
+
+
+@pytest.mark.parametrize("slot_first", [True, False])
+def test_users_of_one_name_in_two_accounts_keep_their_own_keys(office: Office, slot_first: bool) -> None:
+    elsewhere = ExternalKey("aws", "AKIAEXAMPLE0000000B2", account="999988887777")
+    ours = ExternalKey("aws", "AKIAEXAMPLE0000000A1", account=SLOT.account)
+    slot, foreign, own = (
+        Observation(key, START, "list", KeyState.ACTIVE, CREATED, owner="ci")
+        for key in (SLOT, elsewhere, ours)
+    )
+
+    for item in (slot, foreign) if slot_first else (foreign, slot):
+        office.record([item])
+    assert {record.external_id: record.account for record in office.records().values()} == {
+        SLOT.external_id: SLOT.account,
+        elsewhere.external_id: elsewhere.account,
+    }
+
+    office.record([own])
+    assert {record.external_id: record.account for record in office.records().values()} == {
+        ours.external_id: SLOT.account,
+        elsewhere.external_id: elsewhere.account,
+    }
