@@ -1,5 +1,6 @@
 """How a command ends: its exit statuses, and the one line that says why it could not do what was asked."""
 
+import gc
 import os
 import sys
 import traceback
@@ -108,4 +109,6 @@ def leave(status: int) -> NoReturn:
         # Whoever wrote has met this and dealt with it; the interpreter would meet it again, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = status or COULD_NOT
+    # What is left is not worth a search for cycles.
+    gc.freeze()
     sys.exit(status)

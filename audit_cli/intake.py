@@ -7,6 +7,7 @@ import typer
 
 from audit_cli import console
 from audit_cli.failures import COULD_NOT, INTERRUPTED, tell_of_interruption
+from audit_cli.interruption import Interruption
 from audit_cli.progress import Progress, progress
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def take_in(
         nonlocal counts
         counts = intake
 
-    with progress("reading") as bar:
+    with progress("reading") as bar, Interruption() as interruption:
         try:
             session.ledger.record(
                 session.organization,
                 session.actor,
-                read(bar),
+                interruption.between(read(bar)),
                 on_refused=lambda refusal: bar.say(_refused(refusal.where, refusal.reason)),
                 on_batch=remember,
             )
