@@ -172,8 +172,9 @@ def _check_file(path: Path, *, create: bool) -> None:
 
 def _read_only_mode(path: Path) -> str:
     """How to read without writing: a journal that others may be filling must be read along with the file."""
-    journal = path.with_name(path.name + "-wal")
-    return "ro" if journal.exists() and journal.stat().st_size else "ro&immutable=1"
+    journal, shared = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    in_use = shared.exists() or (journal.exists() and journal.stat().st_size)
+    return "ro" if in_use else "ro&immutable=1"
 
 
 def _prepare_sqlite(engine: Engine) -> None:

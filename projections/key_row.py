@@ -4,6 +4,10 @@ Events of a key's own stream come in order. Observations of outside keys come in
 the one with the latest (occurred at, id) stands, and the earliest moment of creation and of revocation.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import pairwise
+from operator import itemgetter
 from typing import assert_never
 
 import msgspec
@@ -23,6 +27,7 @@ from ledger.events import (
     KeyScopesChanged,
     KeyState,
 )
+from ledger.observation import is_slot
 from projections.key_record import MINTED_HERE
 
 KeyLifeEvent = (
@@ -188,6 +193,22 @@ def absorb(row: KeyRow, alias: KeyRow) -> None:
     elif row.revoked_at is None and alias.state_stamp > row.state_stamp:
         row.state, row.state_stamp, row.state_position = alias.state, alias.state_stamp, alias.state_position
         row.disabled_at = alias.disabled_at
+
+
+def end_replaced(rows: Iterable[KeyRow]) -> None:
+    """Revoke the keys that another one has followed in their slot of a report, which holds one at a time.
+
+    The next one's creation is the latest moment at which the earlier one can have been deleted.
+    """
+    slots: dict[str, list[tuple[int, KeyRow]]] = defaultdict(list)
+    for row in rows:
+        if row.external_id is not None and row.created_at is not None and is_slot(row.external_id):
+            slots[row.external_id].append((row.created_at, row))
+    for keys in slots.values():
+        for (_, earlier), (replaced_at, later) in pairwise(sorted(keys, key=itemgetter(0))):
+            if earlier.revoked_at is None:
+                earlier.state, earlier.revoked_at, earlier.disabled_at = KeyState.REVOKED, replaced_at, None
+                earlier.state_position = earlier.revoked_position = later.created_position
 
 
 def _least(one: str | None, other: str | None) -> str | None:

@@ -11,7 +11,7 @@ from ledger.database import driver_rows
 from ledger.events import DenialReason, KeyKind, KeyState
 from projections.catch_up import TABLES
 from projections.key_record import AddressUse, CallerUse, Denial, KeyRecord
-from projections.key_row import KeyRow, absorb
+from projections.key_row import KeyRow, absorb, end_replaced
 from projections.members import MemberRow
 from projections.periods import Period, merge_periods
 
@@ -67,6 +67,9 @@ class _Assembly:
 
     def records(self) -> Iterable[KeyRecord]:
         rows = {row[0]: KeyRow(*row) for row in self._rows(TABLES.keys)}
+        end_replaced(rows.values())
+        if self._wanted is not None:
+            rows = {key_id: row for key_id, row in rows.items() if key_id in self._wanted}
         for alias_id, key_id in self._links.items():
             if alias_id in rows and key_id in rows:
                 absorb(rows[key_id], rows.pop(alias_id))
@@ -93,11 +96,15 @@ class _Assembly:
         unread = _UNREAD if self._links else (*_UNREAD, *_STAMPS)
         columns = [column for column in table.c if column.name not in unread]
         query = select(*columns)
-        if self._wanted is not None:
-            query = query.where(table.c.key_id.in_(self._wanted))
+        wanted = None if self._wanted is None else table.c.key_id.in_(self._wanted)
         if table is keys:
             query = query.where(keys.c.organization_id == self._organization_id)
+            if wanted is not None:
+                # The other keys of the same slot tell when this one was replaced.
+                query = query.where(wanted | keys.c.external_id.in_(select(keys.c.external_id).where(wanted)))
         else:
+            if wanted is not None:
+                query = query.where(wanted)
             ours = select(keys.c.key_id).where(keys.c.organization_id == self._organization_id)
             query = query.where(table.c.key_id.in_(ours))
         return driver_rows(self._connection, query.order_by(*table.primary_key))

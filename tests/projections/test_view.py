@@ -148,6 +148,36 @@ def test_a_deletion_read_before_its_creation_is_final(office: Office) -> None:
     )
 
 
+def rotated_slot(generation: str, created_at: int, reported_at: int) -> Observation:
+    key = ExternalKey("aws", SLOT.external_id, account="111122223333", generation=generation)
+    return Observation(key, reported_at, "iam-credential-report", KeyState.ACTIVE, created_at, owner="bob")
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_key_that_another_one_followed_in_its_slot_is_revoked(office: Office, newest_first: bool) -> None:
+    reports = [rotated_slot("old", CREATED, START - DAY), rotated_slot("new", START - 5 * HOUR, START)]
+    for observation in reversed(reports) if newest_first else reports:
+        office.record([observation])
+
+    by_creation = {record.created_at: record for record in office.records().values()}
+
+    old, new = by_creation[CREATED], by_creation[START - 5 * HOUR]
+    assert (old.state, old.revoked_at) == (KeyState.REVOKED, START - 5 * HOUR)
+    assert new.state is KeyState.ACTIVE
+    with open_view(office.database, office.id) as view:
+        assert view.record(old.id) == old
+    assert [record.state for record in office.records(as_of=START - 6 * HOUR).values()] == [KeyState.ACTIVE]
+
+
+def test_the_access_key_of_a_replaced_slot_is_revoked_with_it(office: Office) -> None:
+    office.record([Observation(ACCESS_KEY, START - DAY, "list", KeyState.ACTIVE, CREATED, owner="bob")])
+
+    office.record([rotated_slot("old", CREATED, START - DAY), rotated_slot("new", START - HOUR, START)])
+
+    states = {record.external_id: record.state for record in office.records().values()}
+    assert states == {ACCESS_KEY.external_id: KeyState.REVOKED, SLOT.external_id: KeyState.ACTIVE}
+
+
 def test_a_summary_alone_leaves_the_count_unknown(office: Office) -> None:
     office.record([UsageSummary(SLOT, START, "report", CREATED, START, last_used_at=START - DAY)])
 
