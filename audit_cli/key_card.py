@@ -13,7 +13,7 @@ from ledger.ids import format_id
 from ledger.moments import format_moment
 from ledger.recorded import Recorded
 from projections.key_record import CallerUse, Denial, KeyRecord
-from projections.key_rows import key_row
+from projections.listed_key import listed_key
 
 _SHOWN = 20
 
@@ -34,7 +34,7 @@ def card(record: KeyRecord, story: Sequence[Recorded], now: int) -> str:
 
 def details(record: KeyRecord, now: int) -> dict[str, Any]:
     """The key for machines: the row of `key list` and what only `key show` tells."""
-    row = msgspec.structs.asdict(key_row(record, now))
+    row = msgspec.structs.asdict(listed_key(record, now))
     moments = ("expires_at", "disabled_at", "revoked_at", "rotated_at")
     return {
         **row,

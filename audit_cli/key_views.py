@@ -36,7 +36,7 @@ def list_keys(
     from audit_cli.session import open_session
     from audit_cli.wording import last_used, short_id
     from ledger.events import KeyKind
-    from projections.key_rows import key_row
+    from projections.listed_key import listed_key
 
     with open_session(options) as session, session.view() as view:
         now, position = session.now, view.position
@@ -51,7 +51,7 @@ def list_keys(
                 "schema": KEYS_SCHEMA,
                 "organization": session.organization.name,
                 "position": position,
-                "keys": [key_row(record, now) for record in records],
+                "keys": [listed_key(record, now) for record in records],
             }
         )
         return

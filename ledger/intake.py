@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TypeAlias
 
-import msgspec
-from sqlalchemy import Connection, exc, select
+from sqlalchemy import Connection
 
 from ledger import credentials, ids
 from ledger.actor import Stamp
 from ledger.credentials import Credential
-from ledger.encoding import decode, encode
 from ledger.errors import InvalidInput
-from ledger.event_store import EventRecorder, EventRow
+from ledger.event_store import EventRecorder
 from ledger.events import Event, KeyObserved
 from ledger.observation import (
     Coverage,
@@ -29,31 +27,22 @@ from ledger.observation import (
     observed_key_id,
     summarized,
 )
-from ledger.schema import events
+from ledger.repeats import Entry, Outcome, append_once, entry_of
 from ledger.usage import Intake, Refusal, Use, check_not_future, check_use, use_stream_id, used
 
 BATCH_SIZE = 1000
 
 MATCHING = "keyledger"
 
-_LOOKUP_CHUNK = 500
 _CONFLICT = (
     "another use with this id and moment, but other content, is stored already;"
     " it was kept and this one was not"
 )
 
-Item: TypeAlias = Use | Observation | UsageSummary | Coverage | Refusal
+Told: TypeAlias = Use | Observation | UsageSummary | Coverage
+Item: TypeAlias = Told | Refusal
 OnRefused: TypeAlias = Callable[[Refusal], object]
 OnBatch: TypeAlias = Callable[[Intake], object]
-
-
-class Entry(msgspec.Struct):
-    """An item on its way into the ledger, with the row that it becomes."""
-
-    item: Use | Observation | UsageSummary | Coverage
-    event: Event
-    stream_id: bytes
-    row: EventRow
 
 
 class Recording:
@@ -119,20 +108,20 @@ class Recording:
             key_id = self._ids[key] = observed_key_id(organization_id, key)
         return key_id
 
-    def _entry(self, item: Item, stamp: Stamp) -> Entry | None:
+    def _entry(self, item: Item, stamp: Stamp) -> Entry[Told] | None:
         if isinstance(item, Refusal):
             self._refuse(item)
             return None
         try:
             stream_id, event = self._event(item, stamp)
-            return Entry(item, event, stream_id, _row(stream_id, event))
+            return entry_of(item, stream_id, event)
         except InvalidInput as error:
             self._refuse(Refusal(item.where, str(error)))
         except UnicodeEncodeError:
             self._refuse(Refusal(item.where, "a text in it is not Unicode and cannot be stored"))
         return None
 
-    def _event(self, item: Use | Observation | UsageSummary | Coverage, stamp: Stamp) -> tuple[bytes, Event]:
+    def _event(self, item: Told, stamp: Stamp) -> tuple[bytes, Event]:
         event: Event
         match item:
             case Use():
@@ -162,7 +151,7 @@ class Recording:
         self._on_refused(refusal)
 
     def _strangers(
-        self, connection: Connection, entries: Sequence[Entry], stamp: Stamp
+        self, connection: Connection, entries: Sequence[Entry[Told]], stamp: Stamp
     ) -> dict[bytes, Observation]:
         """The outside keys that nobody has spoken of yet; under the append lock the answer stands."""
         unknown: dict[bytes, Observation] = {}
@@ -179,16 +168,18 @@ class Recording:
         self,
         connection: Connection,
         strangers: dict[bytes, Observation],
-        entries: Sequence[Entry],
+        entries: Sequence[Entry[Told]],
         stamp: Stamp,
     ) -> None:
         """Observe the strangers that the batch itself says nothing more of."""
         told = {entry.event.key_id for entry in entries if isinstance(entry.event, KeyObserved)}
         silent = [observed(seen, key_id, stamp) for key_id, seen in strangers.items() if key_id not in told]
-        self._recorder.append(connection, [_row(content_id(event), event) for event in silent])
+        self._recorder.append(connection, [entry_of(None, content_id(event), event).row for event in silent])
         credentials.index_observed(connection, silent)
 
-    def _index(self, connection: Connection, stored: Sequence[Entry], stamp: Stamp) -> list[Entry]:
+    def _index(
+        self, connection: Connection, stored: Sequence[Entry[Told]], stamp: Stamp
+    ) -> list[Entry[Told]]:
         """Index what was said of outside keys; returns the links that follow from it."""
         told = [(entry, entry.event) for entry in stored if isinstance(entry.event, KeyObserved)]
         credentials.index_observed(connection, [event for _, event in told])
@@ -202,7 +193,7 @@ class Recording:
             for each in _links(entry, event, kin[event.source, link], stamp)
         ]
 
-    def _count(self, outcome: "Outcome") -> None:
+    def _count(self, outcome: Outcome[Told]) -> None:
         intake = self.intake
         stored = sum(isinstance(entry.item, Use | UsageSummary) for entry in outcome.stored)
         duplicates = sum(isinstance(entry.item, Use | UsageSummary) for entry in outcome.duplicates)
@@ -214,65 +205,13 @@ class Recording:
             self._refuse(Refusal(entry.item.where, _CONFLICT))
 
 
-class Outcome(msgspec.Struct):
-    """What became of the entries of one batch."""
-
-    stored: list[Entry]
-    duplicates: list[Entry]
-    conflicts: list[Entry]
-
-
-def append_once(connection: Connection, recorder: EventRecorder, entries: Sequence[Entry]) -> Outcome:
-    """Append the entries whose streams are free, recognizing repeats by their content.
-
-    Most batches hold no repeat, so the plain append is tried first and the look-up done only when it fails.
-    """
-    savepoint = connection.begin_nested()
-    try:
-        recorder.append(connection, [entry.row for entry in entries])
-    except exc.IntegrityError:
-        savepoint.rollback()
-    else:
-        savepoint.commit()
-        return Outcome(list(entries), [], [])
-    outcome = _sort_out(entries, _standing(connection, [entry.stream_id for entry in entries]))
-    recorder.append(connection, [entry.row for entry in outcome.stored])
-    return outcome
-
-
-def _sort_out(entries: Sequence[Entry], standing: dict[bytes, Event]) -> Outcome:
-    outcome = Outcome([], [], [])
-    for entry in entries:
-        found = standing.setdefault(entry.stream_id, entry.event)
-        if found is entry.event:
-            outcome.stored.append(entry)
-        elif _content(found) == _content(entry.event):
-            outcome.duplicates.append(entry)
-        else:
-            outcome.conflicts.append(entry)
-    return outcome
-
-
-def _standing(connection: Connection, stream_ids: Sequence[bytes]) -> dict[bytes, Event]:
-    found: dict[bytes, Event] = {}
-    for start in range(0, len(stream_ids), _LOOKUP_CHUNK):
-        chunk = events.c.originator_id.in_(stream_ids[start : start + _LOOKUP_CHUNK])
-        query = select(events.c.originator_id, events.c.topic, events.c.state).where(chunk)
-        found.update((row[0], decode(row[1], row[2])) for row in connection.execute(query))
-    return found
-
-
-def _content(event: Event) -> tuple[object, ...]:
-    """What the caller said: all but who recorded it and when."""
-    occurred_at, _, organization_id, _, _, *said = msgspec.structs.astuple(event)
-    return (event.topic, occurred_at, organization_id, *said)
-
-
 def _linkage(event: KeyObserved) -> str | None:
     return linkage(event.personal.owner if event.personal else None, event.created_at)
 
 
-def _links(entry: Entry, event: KeyObserved, kin: Sequence[Credential], stamp: Stamp) -> list[Entry]:
+def _links(
+    entry: Entry[Told], event: KeyObserved, kin: Sequence[Credential], stamp: Stamp
+) -> list[Entry[Told]]:
     """The entry that says that a report's slot and an access key are one, where exactly one of each fits."""
     # Automation makes users of one name at one moment in many accounts.
     account = next((key.account for key in kin if key.key_id == event.key_id), event.account)
@@ -282,9 +221,4 @@ def _links(entry: Entry, event: KeyObserved, kin: Sequence[Credential], stamp: S
     if len(slots) != 1 or len(keys) != 1 or event.created_at is None:
         return []
     said = linked(keys[0], slots[0], event.created_at, MATCHING, stamp)
-    stream_id = content_id(said)
-    return [Entry(entry.item, said, stream_id, _row(stream_id, said))]
-
-
-def _row(stream_id: bytes, event: Event) -> EventRow:
-    return (stream_id, 1, event.topic, encode(event))
+    return [entry_of(entry.item, content_id(said), said)]

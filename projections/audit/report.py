@@ -17,7 +17,7 @@ from projections.audit.rules import RULES, RULES_VERSION
 from projections.audit.severity import WORST_FIRST
 from projections.audit.usage_state import UsageState
 from projections.key_record import KeyRecord
-from projections.key_rows import KeyRow, key_row
+from projections.listed_key import ListedKey, listed_key
 
 SCHEMA = "keyledger.audit/1"
 
@@ -35,7 +35,7 @@ class AuditScope(msgspec.Struct, frozen=True):
     checkpoint: str | None = None
 
 
-class AuditedKey(KeyRow, frozen=True):
+class AuditedKey(ListedKey, frozen=True):
     """A key's row with what the audit computed; days are exact to the millionth, whole ones an int."""
 
     age_days: int | float | None
@@ -59,7 +59,7 @@ class Judged(msgspec.Struct, frozen=True):
         """The key as it is printed."""
         age, idle = days(self.record.age(self.as_of)), days(self.record.idle(self.as_of))
         row: tuple[Any, ...] = (
-            *msgspec.structs.astuple(key_row(self.record, self.as_of)),
+            *msgspec.structs.astuple(listed_key(self.record, self.as_of)),
             age,
             idle,
             self.usage,

@@ -7,7 +7,7 @@ from ledger.moments import format_moment
 from projections.key_record import KeyRecord
 
 
-class KeyRow(msgspec.Struct, frozen=True):
+class ListedKey(msgspec.Struct, frozen=True):
     """The fields of a key in their printed order: ids as text, moments in RFC 3339, unknown as None."""
 
     id: str
@@ -29,9 +29,9 @@ class KeyRow(msgspec.Struct, frozen=True):
     overlap_ends_at: str | None
 
 
-def key_row(record: KeyRecord, as_of: int) -> KeyRow:
+def listed_key(record: KeyRecord, as_of: int) -> ListedKey:
     """The row of a key at a moment."""
-    return KeyRow(
+    return ListedKey(
         id=format_id(record.id),
         name=record.name,
         kind=record.kind.value,
