@@ -15,11 +15,8 @@ def complete_key(context: typer.Context, incomplete: str) -> list[str]:
     from audit_cli.options import Options
     from ledger.errors import KeyledgerError
 
-    options = context.find_object(Options) or Options()
-    said = context.params
-    options = Options(said.get("ledger") or options.ledger, said.get("org") or options.org)
     try:
-        return _names(options, incomplete)
+        return _names(Options(_said(context, "ledger"), _said(context, "org")), incomplete)
     except (KeyledgerError, OSError):
         return []
 
@@ -29,6 +26,15 @@ def complete_rule(incomplete: str) -> list[tuple[str, str]]:
     from projections.audit.rules import RULES
 
     return [(rule.id, rule.title) for rule in RULES if rule.id.startswith(incomplete)]
+
+
+def _said(context: typer.Context | None, option: str) -> str | None:
+    """What was said of an option so far, after the command or before it: completion runs no callback."""
+    while context is not None:
+        if value := context.params.get(option):
+            return str(value)
+        context = context.parent
+    return None
 
 
 def _names(options: "Options", incomplete: str) -> list[str]:

@@ -98,5 +98,16 @@ def test_names_of_keys_rules_and_formats_are_completed(keyledger: Door) -> None:
     assert offered(keyledger, "keyledger key rev") == ["revoke"]
 
 
+def test_the_keys_offered_are_those_of_the_organization_named(keyledger: Door) -> None:
+    keyledger.create("ci-acme")
+    keyledger.well("init", "other", "--admin", "ada@example.com")
+    keyledger.well("--org", "other", "key", "create", "ci-other")
+
+    assert offered(keyledger, "keyledger --org other key show ci") == ["ci-other"]
+    assert offered(keyledger, "keyledger key show --org other ci") == ["ci-other"]
+    assert offered(keyledger, "keyledger --org other key show --org acme ci") == ["ci-acme"]
+    assert offered(keyledger, "keyledger key show ci") == []
+
+
 def test_without_a_ledger_no_key_is_offered_and_nothing_is_said(empty: Door) -> None:
     assert offered(empty, "keyledger key show ci") == []
