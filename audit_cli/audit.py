@@ -92,10 +92,10 @@ def audited(
 
     if as_of is not None and as_of > session.now:
         console.note("That moment is still to come: the report assumes that nothing happens until then.")
-    with session.view(as_of) as view:
+    with session.view(as_of, of_now=True) as view:
         scope = AuditScope(
             organization=session.organization.name,
-            as_of=session.now if as_of is None else as_of,
+            as_of=session.now if view.as_of is None else view.as_of,
             position=view.position,
             tool_version=__version__,
             policy=policy,

@@ -1,6 +1,6 @@
 """What the shell offers where a key or a rule is to be typed; a failure offers nothing."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -33,7 +33,7 @@ def _said(context: typer.Context | None, option: str) -> str | None:
     while context is not None:
         if value := context.params.get(option):
             return str(value)
-        context = context.parent
+        context = cast("typer.Context | None", context.parent)
     return None
 
 

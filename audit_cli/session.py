@@ -55,12 +55,12 @@ class Session:
         return self.ledger.find_key(self.organization, reference)
 
     @contextmanager
-    def view(self, as_of: int | None = None) -> Iterator[View]:
-        """The read side, caught up, with a bar where that takes long."""
+    def view(self, as_of: int | None = None, *, of_now: bool = False) -> Iterator[View]:
+        """The read side, caught up, with a bar where that takes long; `of_now` fixes it to a moment."""
         self.ledger.settle()
         organization_id = self.organization.id
         with progress("catching up") as bar:
-            opened = open_view(self.database, organization_id, as_of, bar.reach)
+            opened = open_view(self.database, organization_id, as_of, bar.reach, self.now if of_now else None)
             with opened as view:
                 bar.clear()
                 yield view

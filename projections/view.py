@@ -9,24 +9,30 @@ from sqlalchemy import Connection, select
 from ledger.database import Database
 from ledger.errors import NotFound
 from ledger.ids import format_id
-from ledger.moments import LATEST
+from ledger.moments import LATEST, MICROSECOND
 from ledger.recorded import Recorded, events_at
+from ledger.usage import FUTURE_TOLERANCE
 from projections.as_of import clip
 from projections.catch_up import TABLES, OnProgress, catch_up, project_into_memory
 from projections.key_record import KeyRecord
 from projections.members import MemberRow
 from projections.records import read_members, read_records
 
+_FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
+
 
 class View:
     """The keys and members of one organization, all at one position of the ledger."""
 
-    def __init__(self, rows: Connection, ledger: Connection, organization_id: bytes, until: int) -> None:
+    def __init__(
+        self, rows: Connection, ledger: Connection, organization_id: bytes, as_of: int | None
+    ) -> None:
+        self.as_of = as_of
         self.position = TABLES.position(rows)
         self._rows = rows
         self._ledger = ledger
         self._organization_id = organization_id
-        self._until = until
+        self._until = LATEST if as_of is None else as_of
 
     def members(self) -> list[MemberRow]:
         """All who are or were members, by e-mail address."""
@@ -64,28 +70,37 @@ def open_view(
     organization_id: bytes,
     as_of: int | None = None,
     on_progress: OnProgress | None = None,
+    now: int | None = None,
 ) -> Iterator[View]:
-    """What is true of an organization now, or at an earlier moment.
+    """What is true of an organization at the end of the ledger, or at the moment `as_of`.
 
-    Rows are caught up first. Where they may not be written, or tell of a time after `as_of`, the events are
-    folded in memory instead.
+    With `now` and no `as_of` the moment is the clock's, or the newest event's where its sender is ahead
+    within tolerance, so that the same moment asked for later gives the same answer. Rows are caught up
+    first. Where they may not be written, or tell of a later time, the events are folded in memory.
     """
-    kept, until = database, LATEST
+    kept = database
     if database.writable:
         catch_up(database, on_progress)
     else:
         kept = project_into_memory(database)
-    if as_of is not None and _latest_at(kept) > as_of:
-        kept, until = project_into_memory(database, partial(clip, at=as_of)), as_of
     with kept.read() as rows:
-        if kept is database:
-            # One transaction sees the rows and the events as of one moment; a second one might see another.
-            yield View(rows, rows, organization_id, until)
-        else:
-            with database.read() as ledger:
-                yield View(rows, ledger, organization_id, until)
+        latest = TABLES.latest_at(rows)
+        if as_of is None and now is not None:
+            as_of = latest if now < latest <= now + _FUTURE_TOLERANCE_US else now
+        if as_of is None or latest <= as_of:
+            with _ledger_beside(rows, kept, database) as ledger:
+                yield View(rows, ledger, organization_id, as_of)
+            return
+    kept = project_into_memory(database, partial(clip, at=as_of))
+    with kept.read() as rows, database.read() as ledger:
+        yield View(rows, ledger, organization_id, as_of)
 
 
-def _latest_at(database: Database) -> int:
-    with database.read() as connection:
-        return TABLES.latest_at(connection)
+@contextmanager
+def _ledger_beside(rows: Connection, kept: Database, database: Database) -> Iterator[Connection]:
+    """The events beside the rows: in one transaction where they are in one database, or it might see more."""
+    if kept is database:
+        yield rows
+    else:
+        with database.read() as ledger:
+            yield ledger

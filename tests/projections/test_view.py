@@ -15,7 +15,7 @@ from projections import view as module
 from projections.catch_up import TABLES, catch_up
 from projections.key_record import KeyRecord
 from projections.view import View, open_view
-from tests.office import DAY, HOUR, START, Office
+from tests.office import DAY, HOUR, MINUTE, START, Office
 
 ACCESS_KEY = ExternalKey("aws", "AKIAEXAMPLE0000000A1")
 SLOT = ExternalKey("aws", "arn:aws:iam::111122223333:user/bob/1", account="111122223333", generation="g1")
@@ -199,6 +199,28 @@ def test_coverage_counts_only_for_its_own_source_and_account(office: Office) -> 
 
     covered = {record.account: record.covered for record in office.records().values()}
     assert covered == {"111122223333": ((START - 9 * DAY, START),), "999988887777": ()}
+
+
+def test_now_is_the_newest_event_where_its_sender_is_a_little_ahead(office: Office) -> None:
+    key = office.key()
+    ahead = office.now + 2 * MINUTE
+    office.use(key, ahead)
+
+    with open_view(office.database, office.id, now=office.now) as view:
+        assert view.as_of == ahead
+        found = view.record(key.id)
+
+    assert office.records(as_of=ahead)[key.id] == found
+
+
+def test_now_is_the_clock_where_an_event_is_of_a_far_future(office: Office) -> None:
+    office.now += 400 * DAY
+    office.key("made-while-the-clock-was-wrong")
+    office.now -= 400 * DAY
+
+    with open_view(office.database, office.id, now=office.now) as view:
+        assert view.as_of == office.now
+        assert view.records() == []
 
 
 def test_temporary_credentials_are_marked(office: Office) -> None:
