@@ -64,7 +64,7 @@ denied_uses = Table(
     "denied_uses",
     metadata,
     Column("stream_id", LargeBinary, primary_key=True),
-    Column("ends_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False, index=True),
     Column("count", Integer, nullable=False),
     Column("first_at", BigInteger, nullable=False),
     Column("last_at", BigInteger, nullable=False),
