@@ -255,7 +255,7 @@ class KeyObserved(Event, frozen=True, array_like=True):
 
 
 class KeyLinked(Event, frozen=True, array_like=True):
-    """Its own stream: `alias_id` is another name of the key `key_id`."""
+    """Its own stream: `alias_id` may be another name of the key `key_id`: it is where it fits no other."""
 
     topic = "key-linked/1"
 

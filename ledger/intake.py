@@ -212,13 +212,17 @@ def _linkage(event: KeyObserved) -> str | None:
 def _links(
     entry: Entry[Told], event: KeyObserved, kin: Sequence[Credential], stamp: Stamp
 ) -> list[Entry[Told]]:
-    """The entry that says that a report's slot and an access key are one, where exactly one of each fits."""
+    """What says that a report's slot and an access key may be one: every pair that fits, in any order.
+
+    Readers follow a link where it is the only one of both, which later imports may still change.
+    """
+    if event.created_at is None:
+        return []
     # Automation makes users of one name at one moment in many accounts.
     account = next((key.account for key in kin if key.key_id == event.key_id), event.account)
-    near = [key for key in kin if account is None or key.account in (None, account)]
+    near = [key for key in kin if None in (account, key.account) or key.account == account]
     slots = [key.key_id for key in near if is_slot(key.external_id)]
     keys = [key.key_id for key in near if not is_slot(key.external_id)]
-    if len(slots) != 1 or len(keys) != 1 or event.created_at is None:
-        return []
-    said = linked(keys[0], slots[0], event.created_at, MATCHING, stamp)
-    return [entry_of(entry.item, content_id(said), said)]
+    pairs = [(key, slot) for key in keys for slot in slots if event.key_id in (key, slot)]
+    said = [linked(key, slot, event.created_at, MATCHING, stamp) for key, slot in pairs]
+    return [entry_of(entry.item, content_id(link), link) for link in said]

@@ -1,11 +1,11 @@
 """Key records put together from the tables: one pass over each, links followed, coverage merged."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from ledger.database import driver_rows
 from ledger.events import DenialReason, KeyKind, KeyState
@@ -46,6 +46,24 @@ def read_members(connection: Connection, organization_id: bytes) -> list[MemberR
     return [MemberRow(*row) for row in connection.execute(query)]
 
 
+def read_links(connection: Connection, organization_id: bytes) -> dict[bytes, bytes]:
+    """The aliases of keys with the keys that they name: links that are the only one of both their ends."""
+    alias, key, links = TABLES.keys.alias(), TABLES.keys.alias(), TABLES.links
+    query = (
+        select(links.c.alias_id, links.c.key_id)
+        .join(alias, alias.c.key_id == links.c.alias_id)
+        .join(key, key.c.key_id == links.c.key_id)
+        .where(alias.c.organization_id == organization_id, key.c.organization_id == organization_id)
+        .where(
+            func.coalesce(alias.c.account, key.c.account, "")
+            == func.coalesce(key.c.account, alias.c.account, "")
+        )
+    )
+    pairs = connection.execute(query).all()
+    aliases, keys = Counter(pair[0] for pair in pairs), Counter(pair[1] for pair in pairs)
+    return {pair[0]: pair[1] for pair in pairs if aliases[pair[0]] == keys[pair[1]] == 1}
+
+
 def read_records(
     connection: Connection, organization_id: bytes, key_id: bytes | None = None
 ) -> list[KeyRecord]:
@@ -60,7 +78,7 @@ class _Assembly:
     def __init__(self, connection: Connection, organization_id: bytes, key_id: bytes | None) -> None:
         self._connection = connection
         self._organization_id = organization_id
-        self._links = {alias: key for alias, key in connection.execute(select(TABLES.links))}  # noqa: C416
+        self._links = read_links(connection, organization_id)
         self._wanted = None if key_id is None else self._names_of(key_id)
         self._members = {member.member_id: member for member in read_members(connection, organization_id)}
         self._coverage = _Coverage(connection, organization_id)

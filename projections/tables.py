@@ -54,7 +54,7 @@ class KeyTables:
         self.links = self._table(
             "key_links",
             Column("alias_id", LargeBinary, primary_key=True),
-            Column("key_id", LargeBinary, nullable=False),
+            Column("key_id", LargeBinary, primary_key=True),
         )
         self.summaries = self._table(
             "key_summaries",

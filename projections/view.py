@@ -16,7 +16,7 @@ from projections.as_of import clip
 from projections.catch_up import TABLES, OnProgress, catch_up, project_into_memory
 from projections.key_record import KeyRecord
 from projections.members import MemberRow
-from projections.records import read_members, read_records
+from projections.records import read_links, read_members, read_records
 
 _FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
 
@@ -50,9 +50,10 @@ class View:
 
     def timeline(self, key_id: bytes) -> list[Recorded]:
         """What happened to a key by the moment of the view, uses apart, in the order in which it happened."""
-        keys, links, timeline = TABLES.keys, TABLES.links, TABLES.timeline
-        aliases = select(links.c.alias_id).where(links.c.key_id == key_id)
-        of_key = (timeline.c.key_id == key_id) | timeline.c.key_id.in_(aliases)
+        keys, timeline = TABLES.keys, TABLES.timeline
+        links = read_links(self._rows, self._organization_id)
+        names = [key_id, *(alias for alias, key in links.items() if key == key_id)]
+        of_key = timeline.c.key_id.in_(names)
         ours = select(keys.c.key_id).where(keys.c.organization_id == self._organization_id)
         query = select(timeline.c.position).where(of_key, timeline.c.key_id.in_(ours))
         found = events_at(self._ledger, self._rows.execute(query).scalars().all())

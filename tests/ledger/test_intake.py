@@ -410,12 +410,16 @@ class TestLinks:
 
         assert not world.told(KeyLinked)
 
-    def test_where_two_keys_would_fit_none_is_linked(self, world: World) -> None:
+    def test_every_pair_that_fits_is_told_for_readers_to_choose_from(self, world: World) -> None:
         twin = msgspec.structs.replace(KEY_SEEN, key=ExternalKey("aws", "AKIAI44QH8DHBEXAMPLE"))
 
-        world.record([KEY_SEEN, twin, SLOT_SEEN])
+        world.record([KEY_SEEN])
+        world.record([SLOT_SEEN])
+        world.record([twin])
 
-        assert not world.told(KeyLinked)
+        pairs = {(link.key_id, link.alias_id) for link in world.told(KeyLinked)}
+        assert len(pairs) == len(world.told(KeyLinked)) == 2
+        assert len({slot for _, slot in pairs}) == 1
 
     def test_a_link_is_told_once_however_often_both_are_seen(self, world: World) -> None:
         world.record([KEY_SEEN, SLOT_SEEN])
