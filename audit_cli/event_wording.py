@@ -86,7 +86,7 @@ def _created(event: KeyCreated, people: People) -> str:
     if event.expires_at is not None:
         facts.append(f"expires {_expiry(event.expires_at)}")
     if event.scopes:
-        facts.append(f"scopes {' '.join(event.scopes)}")
+        facts.append(f"scopes {', '.join(event.scopes)}")
     if event.predecessor_id is not None:
         facts.append(f"successor of {short_id(event.predecessor_id)}")
     return ", ".join(facts)

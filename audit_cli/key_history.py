@@ -73,8 +73,9 @@ def _denials(events: Sequence[KeyUseDenied]) -> Entry:
 
 def _use(use: CallerUse) -> Entry:
     errors = f", {counted(use.error_count, 'error')}" if use.error_count else ""
-    until = "" if use.count == 1 else f": {counted(use.count, 'use')}{errors} until {moment(use.last_at)}"
-    return Entry(use.first_at, f"used by {_caller(use.service, use.caller)}{until}")
+    until = "" if moment(use.last_at) == moment(use.first_at) else f" until {moment(use.last_at)}"
+    uses = "" if use.count == 1 and not errors else f": {counted(use.count, 'use')}{errors}"
+    return Entry(use.first_at, f"used by {_caller(use.service, use.caller)}{uses}{until}")
 
 
 def _caller(service: str, caller: str | None) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from audit_cli.event_wording import People, describe
 from audit_cli.key_card import card
+from audit_cli.key_history import told
 from ledger.events import DenialReason, Event, KeyKind, KeyState
 from ledger.moments import parse_moment
 from projections.key_record import CallerUse, Denial, KeyRecord
@@ -123,3 +124,22 @@ def test_what_sources_said_is_told_with_who_imported_it() -> None:
         "credential report: last used 2024-05-31T12:00:00Z (s3) (imported by 20212223)"
     )
     assert told["key-linked/1"] == "keyledger: 50515253 is the same key"
+
+
+@pytest.mark.parametrize(
+    ("caller", "line"),
+    [
+        (use("web-1", NOW, 3, 0), "used by web-1 (payments): 3 uses until 2024-06-30T12:00:00Z"),
+        (use("web-1", CREATED, 3, 2), "used by web-1 (payments): 3 uses, 2 errors"),
+        (use("web-1", CREATED, 1, 1), "used by web-1 (payments): 1 use, 1 error"),
+        (use("web-1", CREATED, 1, 0), "used by web-1 (payments)"),
+    ],
+)
+def test_a_history_says_of_uses_their_errors_and_an_end_apart_from_the_beginning(
+    caller: CallerUse, line: str
+) -> None:
+    record = msgspec.structs.replace(busy(), uses=(caller,))
+
+    text = told(record, [], People([]))
+
+    assert " ".join(text.split()).endswith(f"Z {line}")
