@@ -64,7 +64,7 @@ BACKEND := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.tom
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE) pyproject.toml -
 lock: $(UV) ## write the lock files anew (UPGRADE=--upgrade for newer versions)
 	@$(BACKEND) | $(COMPILE) --output-file requirements.lock
-	@$(BACKEND) | $(COMPILE) --output-file requirements-dev.lock --extra dev --constraints requirements.lock
+	@$(BACKEND) | $(COMPILE) --output-file requirements-dev.lock --extra dev --extra postgresql --constraints requirements.lock
 
 $(UV):
 	@$(PYTHON) -m venv build/uv
