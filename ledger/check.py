@@ -5,12 +5,12 @@ from enum import StrEnum
 
 import msgspec
 from sqlalchemy import Connection, case, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from ledger import credentials, ids
 from ledger.actor import Actor, Stamp
 from ledger.api_key import denial
 from ledger.credentials import Credential
+from ledger.database import insert
 from ledger.encoding import decode, encode
 from ledger.event_store import EventRecorder
 from ledger.events import (
@@ -157,7 +157,7 @@ def _record_denial(connection: Connection, recorder: EventRecorder, event: KeyUs
 
 def _count_denial(connection: Connection, stream_id: bytes, event: KeyUseDenied) -> None:
     at = event.occurred_at
-    upsert = insert(denied_uses).values(
+    upsert = insert(connection, denied_uses).values(
         stream_id=stream_id,
         ends_at=at - at % MINUTE_US + MINUTE_US,
         count=1,

@@ -6,12 +6,12 @@ key that was minted elsewhere it holds only the names by which the key is found.
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
-from sqlalchemy.dialects.sqlite import Insert, insert
 
+from ledger.database import insert
 from ledger.errors import Ambiguous, InvalidInput, NotFound
 from ledger.events import (
     Event,
@@ -29,6 +29,9 @@ from ledger.events import (
 from ledger.ids import format_id, parse_id
 from ledger.observation import content_id, linkage
 from ledger.schema import credentials
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.sqlite import Insert
 
 MINTED_HERE = "keyledger"
 MIN_PREFIX = 4
@@ -78,7 +81,7 @@ def index(connection: Connection, key_id: bytes, event: Event) -> None:
 def index_observed(connection: Connection, events: Sequence[KeyObserved]) -> None:
     """Bring the index up to date with what was said of outside keys."""
     if events:
-        connection.execute(_upsert_observed(), [_row_of_observed(event) for event in events])
+        connection.execute(_upsert_observed(connection), [_row_of_observed(event) for event in events])
 
 
 def by_fingerprint(connection: Connection, fingerprints: Sequence[bytes]) -> Credential | None:
@@ -202,9 +205,9 @@ def _row_of_observed(event: KeyObserved) -> dict[str, Any]:
     }
 
 
-def _upsert_observed() -> Insert:
+def _upsert_observed(connection: Connection) -> "Insert":
     """Of two names, or linkages, that of the later moment stands, whichever of them arrives first."""
-    upsert = insert(credentials)
+    upsert = insert(connection, credentials)
     later_name = upsert.excluded.named_by > func.coalesce(credentials.c.named_by, b"")
     later_link = upsert.excluded.linked_by > func.coalesce(credentials.c.linked_by, b"")
     told: dict[str, ColumnElement[Any]] = {

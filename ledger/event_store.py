@@ -14,21 +14,14 @@ from eventsourcing.persistence import (
     Subscription,
     Tracking,
 )
-from sqlalchemy import Connection, Row, exc, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Row, exc, select
 
-from ledger.database import Database
+from ledger.database import Database, insert
+from ledger.dialect import EventRow
 from ledger.schema import events, tracking
 
-POLL_INTERVAL_S = 0.05
 SUBSCRIPTION_BATCH = 500
-
-# originator_id, originator_version, topic, state
-EventRow = tuple[bytes, int, str, bytes]
-
-_INSERT = (
-    "INSERT INTO events (position, originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?, ?)"
-)
+SUBSCRIPTION_PAUSE_S = 0.2
 
 
 class EventRecorder(ProcessRecorder):
@@ -46,13 +39,21 @@ class EventRecorder(ProcessRecorder):
     def append(self, connection: Connection, rows: Sequence[EventRow]) -> int:
         """Append rows within a write transaction; returns the position of the last one.
 
-        Raises sqlalchemy.exc.IntegrityError where a place is taken; the transaction must then be rolled back.
+        Raises IntegrityError where a place is taken; the transaction must then be rolled back.
         """
         last = max_position(connection)
-        numbered = [(position, *row) for position, row in enumerate(rows, last + 1)]
-        if numbered:
-            connection.exec_driver_sql(_INSERT, numbered)
-        return last + len(numbered)
+        if rows:
+            self.database.dialect.append(connection, last + 1, rows)
+        return last + len(rows)
+
+    def try_append(self, connection: Connection, rows: Sequence[EventRow]) -> bool:
+        """Append rows within a write transaction if all their places are free; says whether they were."""
+        try:
+            with self.database.dialect.attempt(connection):
+                self.append(connection, rows)
+        except IntegrityError:
+            return False
+        return True
 
     def insert_events(
         self,
@@ -63,13 +64,20 @@ class EventRecorder(ProcessRecorder):
     ) -> Sequence[int]:
         """Append events, a tracking record and whatever `also` writes, in one transaction."""
         rows = [(_id_bytes(e.originator_id), e.originator_version, e.topic, e.state) for e in stored_events]
-        try:
+
+        def store(tries: int) -> int:
             with self.database.write() as connection:
+                if tries and rows and (last := _standing(connection, rows)):
+                    return last
                 last = self.append(connection, rows)
                 if tracking is not None:
                     track(connection, tracking)
                 if also is not None:
                     also(connection)
+                return last
+
+        try:
+            last = self.database.insist(store)
         except exc.IntegrityError as error:
             raise IntegrityError(str(error.orig)) from error
         return list(range(last - len(rows) + 1, last + 1))
@@ -133,20 +141,20 @@ class EventRecorder(ProcessRecorder):
         with self.database.read() as connection:
             return tracked(connection, application_name)
 
-    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> "PollingSubscription":
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> "LedgerSubscription":
         """Follow the ledger from a position on, waiting for new events at its end."""
-        return PollingSubscription(self, gt, topics)
+        return LedgerSubscription(self, gt, topics)
 
 
-class PollingSubscription(Subscription[ApplicationRecorder]):
-    """Yields events as they are appended; at the end watches SQLite's data_version, which reads no table."""
+class LedgerSubscription(Subscription[ApplicationRecorder]):
+    """Yields events as they are appended; at the end waits until the database tells of more."""
 
     def __init__(self, recorder: EventRecorder, gt: int | None, topics: Sequence[str]) -> None:
         super().__init__(recorder, gt, topics)
         self._stopped = Flag()
         self._batch: Iterator[Notification] = iter(())
-        # The driver's own connection: SQLAlchemy would begin a transaction and so pin what this one sees.
-        self._connection = recorder.database.engine.raw_connection()
+        # Before the first look, so that nothing is appended between the look and the wait unnoticed.
+        self._watch = recorder.database.watch()
 
     def stop(self) -> None:
         """End the iteration, from any thread."""
@@ -155,33 +163,28 @@ class PollingSubscription(Subscription[ApplicationRecorder]):
 
     def __exit__(self, *args: object, **kwargs: object) -> None:
         super().__exit__(*args, **kwargs)
-        self._connection.close()
+        self._watch.__exit__(None, None, None)
 
     def __next__(self) -> Notification:
         while not self._stopped.is_set():
             for notification in self._batch:
                 self._last_notification_id = notification.id
                 return notification
-            seen = self._data_version()
             found = self._recorder.select_notifications(
                 self._last_notification_id, SUBSCRIPTION_BATCH, topics=self._topics, inclusive_of_start=False
             )
             self._batch = iter(found)
             if not found:
-                self._wait(seen)
+                self._watch.wait(SUBSCRIPTION_PAUSE_S)
         raise StopIteration
-
-    def _wait(self, seen: int) -> None:
-        while self._data_version() == seen and not self._stopped.wait(POLL_INTERVAL_S):
-            pass
-
-    def _data_version(self) -> int:
-        return int(self._connection.cursor().execute("PRAGMA data_version").fetchone()[0])
 
 
 def max_position(connection: Connection) -> int:
     """The position of the last event, 0 in an empty ledger."""
-    return int(connection.execute(select(func.max(events.c.position))).scalar() or 0)
+    # The driver's own cursor: every append asks this first, and the rest of it takes hardly longer.
+    cursor = connection.connection.cursor()
+    cursor.execute("SELECT coalesce(max(position), 0) FROM events")
+    return int(cursor.fetchall()[0][0])
 
 
 def tracked(connection: Connection, application_name: str) -> int | None:
@@ -193,7 +196,7 @@ def tracked(connection: Connection, application_name: str) -> int | None:
 
 def track(connection: Connection, record: Tracking) -> None:
     """Move an application's position forward in a transaction; IntegrityError where it is there already."""
-    upsert = insert(tracking).values(
+    upsert = insert(connection, tracking).values(
         application_name=record.application_name, notification_id=record.notification_id
     )
     upsert = upsert.on_conflict_do_update(
@@ -203,6 +206,18 @@ def track(connection: Connection, record: Tracking) -> None:
     )
     if connection.execute(upsert).rowcount == 0:
         raise IntegrityError(f"{record.application_name} has come to {record.notification_id} already")
+
+
+def _standing(connection: Connection, rows: Sequence[EventRow]) -> int | None:
+    """The position of the last of the rows where all of them stand to the byte, as after a lost answer."""
+    last = None
+    for stream_id, version, topic, state in rows:
+        of_stream = (events.c.originator_id == stream_id) & (events.c.originator_version == version)
+        query = select(events.c.position).where(of_stream, events.c.topic == topic, events.c.state == state)
+        last = connection.execute(query).scalar()
+        if last is None:
+            return None
+    return last
 
 
 def _notification(row: Row[Any]) -> Notification:

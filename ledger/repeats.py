@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, exc, select
+from sqlalchemy import Connection, select
 
+from ledger.database import driver_rows
+from ledger.dialect import EventRow
 from ledger.encoding import decode, encode
-from ledger.event_store import EventRecorder, EventRow
+from ledger.event_store import EventRecorder
 from ledger.events import Event
 from ledger.schema import events
 
@@ -37,44 +39,58 @@ class Outcome(msgspec.Struct, Generic[T]):
     duplicates: list[Entry[T]]
     conflicts: list[Entry[T]]
 
+    @property
+    def has_repeats(self) -> bool:
+        """Whether some places were taken."""
+        return bool(self.duplicates or self.conflicts)
 
-def append_once(connection: Connection, recorder: EventRecorder, entries: Sequence[Entry[T]]) -> Outcome[T]:
+
+def append_once(
+    connection: Connection,
+    recorder: EventRecorder,
+    entries: Sequence[Entry[T]],
+    *,
+    expect_repeats: bool = False,
+    again: bool = False,
+) -> Outcome[T]:
     """Append the entries whose streams are free, recognizing repeats by their content.
 
-    Most batches hold no repeat, so the plain append is tried first and the look-up done only when it fails.
+    Most batches hold no repeat, so the plain append is tried first and the look-up done only when it fails,
+    or at once where repeats are expected. `again` says that these very rows may be there from an earlier try
+    whose answer was lost: such count as stored.
     """
-    savepoint = connection.begin_nested()
-    try:
-        recorder.append(connection, [entry.row for entry in entries])
-    except exc.IntegrityError:
-        savepoint.rollback()
-    else:
-        savepoint.commit()
+    rows = [entry.row for entry in entries]
+    if not (expect_repeats or again) and recorder.try_append(connection, rows):
         return Outcome(list(entries), [], [])
-    outcome = _sort_out(entries, _standing(connection, [entry.stream_id for entry in entries]))
+    standing = _standing(connection, [row[0] for row in rows])
+    ours = {row[0] for row in rows if again and standing.get(row[0]) == row[2:]}
+    outcome = _sort_out([entry for entry in entries if entry.stream_id not in ours], standing)
     recorder.append(connection, [entry.row for entry in outcome.stored])
+    outcome.stored += [entry for entry in entries if entry.stream_id in ours]
     return outcome
 
 
-def _sort_out(entries: Sequence[Entry[T]], standing: dict[bytes, Event]) -> Outcome[T]:
+def _sort_out(entries: Sequence[Entry[T]], standing: dict[bytes, tuple[str, bytes]]) -> Outcome[T]:
     outcome: Outcome[T] = Outcome([], [], [])
     for entry in entries:
-        found = standing.setdefault(entry.stream_id, entry.event)
-        if found is entry.event:
+        said = entry.row[2:]
+        found = standing.setdefault(entry.stream_id, said)
+        if found is said:
             outcome.stored.append(entry)
-        elif _content(found) == _content(entry.event):
+        elif _content(decode(*found)) == _content(entry.event):
             outcome.duplicates.append(entry)
         else:
             outcome.conflicts.append(entry)
     return outcome
 
 
-def _standing(connection: Connection, stream_ids: Sequence[bytes]) -> dict[bytes, Event]:
-    found: dict[bytes, Event] = {}
+def _standing(connection: Connection, stream_ids: Sequence[bytes]) -> dict[bytes, tuple[str, bytes]]:
+    """The topics and states that stand in those of the streams that are taken."""
+    found: dict[bytes, tuple[str, bytes]] = {}
     for start in range(0, len(stream_ids), _LOOKUP_CHUNK):
         chunk = events.c.originator_id.in_(stream_ids[start : start + _LOOKUP_CHUNK])
         query = select(events.c.originator_id, events.c.topic, events.c.state).where(chunk)
-        found.update((row[0], decode(row[1], row[2])) for row in connection.execute(query))
+        found.update((row[0], (row[1], row[2])) for row in driver_rows(connection, query))
     return found
 
 

@@ -9,18 +9,24 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
     inspect,
     select,
 )
 
+from ledger import sqlite
 from ledger.database import Database
+from ledger.dialect import Lock
 from ledger.errors import LedgerUnavailable, WrongState
+from ledger.sqlite import Sqlite
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 _position = BigInteger().with_variant(Integer, "sqlite")
+# Bytes compare alike on every machine; a locale's order is its own.
+text_type = String().with_variant(Text(collation="C"), "postgresql")
 
 events = Table(
     "events",
@@ -28,7 +34,7 @@ events = Table(
     Column("position", _position, primary_key=True, autoincrement=False),
     Column("originator_id", LargeBinary, nullable=False),
     Column("originator_version", Integer, nullable=False),
-    Column("topic", String, nullable=False),
+    Column("topic", text_type, nullable=False),
     Column("state", LargeBinary, nullable=False),
     UniqueConstraint("originator_id", "originator_version"),
 )
@@ -38,17 +44,17 @@ credentials = Table(
     metadata,
     Column("key_id", LargeBinary, primary_key=True),
     Column("organization_id", LargeBinary, nullable=False),
-    Column("source", String, nullable=False),
-    Column("external_id", String),
-    Column("account", String),
-    Column("name", String),
-    Column("linkage", String),
-    Column("state", String, nullable=False),
+    Column("source", text_type, nullable=False),
+    Column("external_id", text_type),
+    Column("account", text_type),
+    Column("name", text_type),
+    Column("linkage", text_type),
+    Column("state", text_type, nullable=False),
     Column("fingerprint", LargeBinary),
     Column("expires_at", BigInteger),
     Column("overlap_ends_at", BigInteger),
     Column("successor_id", LargeBinary),
-    Column("scopes", String, nullable=False),
+    Column("scopes", text_type, nullable=False),
     Column("named_by", LargeBinary),
     Column("linked_by", LargeBinary),
     sqlite_with_rowid=False,
@@ -57,7 +63,7 @@ organizations = Table(
     "organizations",
     metadata,
     Column("organization_id", LargeBinary, primary_key=True),
-    Column("name", String, nullable=False, unique=True),
+    Column("name", text_type, nullable=False, unique=True),
 )
 
 denied_uses = Table(
@@ -74,7 +80,7 @@ denied_uses = Table(
 tracking = Table(
     "tracking",
     metadata,
-    Column("application_name", String, primary_key=True),
+    Column("application_name", text_type, primary_key=True),
     Column("notification_id", BigInteger, nullable=False),
 )
 
@@ -93,60 +99,81 @@ _INDEXES = (
     ),
     _PARTIAL_INDEX.format("UNIQUE INDEX", "", column="fingerprint"),
 )
+# Of a thousand events one or two are no uses, and readers look for those alone.
+_INDEX_OF_LIVES = "CREATE INDEX events_of_lives ON events (position) WHERE topic <> 'key-used/1'"
 
-# OR REPLACE would delete the standing row without firing a delete trigger, so the insert itself is guarded:
-# an event goes to the end of the ledger and its place in its stream must be free.
-_SQLITE_GUARDS = (
-    """CREATE TRIGGER events_are_appended BEFORE INSERT ON events
-       WHEN NEW.position <> (SELECT coalesce(max(position), 0) + 1 FROM events)
-         OR EXISTS (SELECT 1 FROM events
-                    WHERE originator_id = NEW.originator_id AND originator_version = NEW.originator_version)
-       BEGIN
-           SELECT RAISE(ABORT, 'events are only appended, each at the next position and at a free place');
-       END""",
-    """CREATE TRIGGER events_are_not_updated BEFORE UPDATE ON events
-       BEGIN SELECT RAISE(ABORT, 'events are immutable: UPDATE is refused'); END""",
-    """CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
-       BEGIN SELECT RAISE(ABORT, 'events are immutable: DELETE is refused'); END""",
-)
+# What brings a ledger of a version to the next one.
+_UPGRADES: dict[int, tuple[str, ...]] = {1: (_INDEX_OF_LIVES,)}
 
 
 def create_schema(database: Database) -> None:
-    """Make the tables and the guards, all or nothing; refuse a database that holds tables already."""
+    """Make the tables and the guards, all or nothing; refuse a database that holds a ledger already.
+
+    Many processes may do so at once: one makes them, the others are refused.
+    """
     with database.read() as connection:
-        _require_empty(connection, database.name)
-    database.keep_journal()
-    with database.write() as connection:
-        _require_empty(connection, database.name)
-        metadata.create_all(connection)
-        for statement in (*_INDEXES, *_SQLITE_GUARDS):
+        _require_empty(connection, database)
+    if database.dialect.name == Sqlite.name:
+        with database.explained():
+            sqlite.keep_journal(database.engine)
+    with database.write(Lock.SCHEMA) as connection:
+        _require_empty(connection, database)
+        metadata.create_all(connection, checkfirst=False)
+        for statement in (*_INDEXES, _INDEX_OF_LIVES, *database.dialect.guards):
             connection.exec_driver_sql(statement)
         connection.execute(about.insert().values(schema_version=SCHEMA_VERSION))
 
 
-def _require_empty(connection: Connection, name: str) -> None:
-    present = inspect(connection).get_table_names()
-    if about.name in present:
-        raise WrongState(f"{name} is a ledger already")
-    if present:
-        raise LedgerUnavailable(f"{name} holds the tables of something else; give a new path")
-
-
 def check_schema(database: Database) -> None:
-    """Refuse a database that is no ledger, or one that this version cannot read."""
+    """Refuse a database that is no ledger, or one of another version than this code works on."""
     with database.read() as connection:
-        if not inspect(connection).has_table(about.name):
-            raise LedgerUnavailable(
-                f"{database.name} is not a keyledger ledger; `keyledger init ORG` makes one"
-            )
-        found = schema_version(connection)
-    if found != SCHEMA_VERSION:
+        found = _require_ledger(connection, database.name)
+    if found < SCHEMA_VERSION:
         raise LedgerUnavailable(
-            f"{database.name} has the schema version {found} and this keyledger reads {SCHEMA_VERSION};"
-            " upgrade keyledger"
+            f"{database.name} has the schema version {found} and this keyledger works on {SCHEMA_VERSION};"
+            " `keyledger upgrade` brings it up to date"
         )
+    _refuse_newer(database.name, found)
+
+
+def upgrade_schema(database: Database) -> tuple[int, int]:
+    """Bring an older ledger up to date, all or nothing; returns the versions before and after."""
+    with database.write(Lock.SCHEMA) as connection:
+        found = _require_ledger(connection, database.name)
+        _refuse_newer(database.name, found)
+        for version in range(found, SCHEMA_VERSION):
+            for statement in _UPGRADES[version]:
+                connection.exec_driver_sql(statement)
+        connection.execute(about.update().values(schema_version=SCHEMA_VERSION))
+    return found, SCHEMA_VERSION
 
 
 def schema_version(connection: Connection) -> int:
     """The version of the tables at hand."""
     return int(connection.execute(select(about.c.schema_version)).scalar_one())
+
+
+def _require_empty(connection: Connection, database: Database) -> None:
+    present = set(inspect(connection).get_table_names())
+    if about.name in present:
+        raise WrongState(f"{database.name} is a ledger already")
+    # A server's schema may hold other tables beside a ledger's, a file may not.
+    foreign = present if database.dialect.name == Sqlite.name else present & metadata.tables.keys()
+    if foreign:
+        raise LedgerUnavailable(
+            f"{database.name} holds the tables of something else; give a new path or schema"
+        )
+
+
+def _require_ledger(connection: Connection, name: str) -> int:
+    if not inspect(connection).has_table(about.name):
+        raise LedgerUnavailable(f"{name} is not a keyledger ledger; `keyledger init ORG` makes one")
+    return schema_version(connection)
+
+
+def _refuse_newer(name: str, found: int) -> None:
+    if found > SCHEMA_VERSION:
+        raise LedgerUnavailable(
+            f"{name} has the schema version {found} and this keyledger knows {SCHEMA_VERSION};"
+            " upgrade keyledger"
+        )

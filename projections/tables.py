@@ -18,9 +18,9 @@ from sqlalchemy import (
     inspect,
     select,
 )
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.types import TypeEngine
 
+from ledger.database import insert
 from projections.fold import Batch, E, Group, Placed, Tally
 from projections.key_row import KeyFact, KeyRow, fold
 from projections.members import MemberFact, MemberRow, fold_member
@@ -200,7 +200,7 @@ def _replace(connection: Connection, table: Table, structs: Iterable[msgspec.Str
     rows = [msgspec.structs.asdict(struct) for struct in structs]
     if not rows:
         return
-    upsert = insert(table)
+    upsert = insert(connection, table)
     keys = [column.name for column in table.primary_key]
     upsert = upsert.on_conflict_do_update(
         index_elements=keys, set_={name: upsert.excluded[name] for name in rows[0] if name not in keys}
@@ -216,7 +216,7 @@ def _insert(
     ignore_repeats: bool = False,
 ) -> None:
     if rows:
-        statement = insert(table)
+        statement = insert(connection, table)
         connection.execute(statement.on_conflict_do_nothing() if ignore_repeats else statement, rows)
 
 

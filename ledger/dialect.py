@@ -1,0 +1,71 @@
+"""What every database under a ledger must bring: its locks, its bulk append, its words for errors."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from enum import IntEnum
+from types import TracebackType
+from typing import Protocol, Self, TypeAlias
+
+from sqlalchemy import Connection, Engine
+
+# originator_id, originator_version, topic, state
+EventRow: TypeAlias = tuple[bytes, int, str, bytes]
+
+LOCK_TIMEOUT_S = 30
+POOL_SIZE = 20
+
+
+class Lock(IntEnum):
+    """What a writer holds until its transaction ends. SQLite has one lock, which stands for all of them."""
+
+    SCHEMA = 1
+    APPEND = 2
+    PROJECT = 3
+
+
+class Watch(Protocol):
+    """Waits for new events on a connection of its own."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether there may be new events; False when the time is over without any."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Dialect(Protocol):
+    """One kind of database."""
+
+    name: str
+    guards: tuple[str, ...]
+    driver_errors: tuple[type[Exception], ...]
+
+    def connect(self, engine: Engine) -> Connection:
+        """A connection whose transaction sees one state of the database."""
+
+    def lock(self, connection: Connection, lock: Lock) -> None:
+        """Take a lock at the beginning of a write transaction, which holds it to its end."""
+
+    def attempt(self, connection: Connection) -> AbstractContextManager[object]:
+        """A part of a transaction that may fail without ending the rest."""
+
+    def append(self, connection: Connection, first: int, rows: Sequence[EventRow]) -> None:
+        """Insert rows, all or none, numbered from `first`.
+
+        Raises eventsourcing's IntegrityError where a place in a stream is taken.
+        """
+
+    def watch(self, engine: Engine) -> Watch:
+        """Wait for what others append."""
+
+    def is_lost(self, error: BaseException) -> bool:
+        """Whether an error means that the connection is gone, and with it the answer to a commit."""
+
+    def remedy(self, error: BaseException) -> str:
+        """What an error means and what to do, in one line."""

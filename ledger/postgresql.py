@@ -1,0 +1,207 @@
+"""PostgreSQL: for several machines, and for ledgers whose roles are kept apart."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from ipaddress import ip_address
+from typing import Any, Self, cast
+
+import psycopg
+from eventsourcing.persistence import IntegrityError
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
+
+from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock
+from ledger.errors import LedgerUnavailable
+
+CONNECT_TIMEOUT_S = 10
+
+_ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
+# Said in so many words this gives TLS up; `allow` and `prefer` would give it up without a word.
+_WAIVED = "disable"
+
+# Locks of this ledger alone, though a database may hold several, each in its schema.
+_LOCK = "SELECT pg_advisory_xact_lock(%s::bigint << 32 | 'events'::regclass::oid::bigint)"
+_LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))"
+
+_INSERT = """
+    INSERT INTO events (position, originator_id, originator_version, topic, state)
+    SELECT %s::bigint + n - 1, id, version, topic, state
+    FROM unnest(%b::bytea[], %b::int4[], %b::text[], %b::bytea[])
+         WITH ORDINALITY AS added (id, version, topic, state, n)"""
+
+_REMEDIES = {
+    "23505": "a place is taken already",
+    "25006": "the server only reads, as a standby does; name the primary in the address",
+    "28000": "the server refuses this user; check the user and how it may log in",
+    "28P01": "the server refuses this user or password; check both",
+    "3D000": "there is no such database on the server; make it with createdb",
+    "3F000": "the schema that the ledger is to be in does not exist; make it first",
+    "42501": "the database role has no right to do this; deploy/postgresql.md says which role does what",
+    "42P01": "the database is not a keyledger ledger; `keyledger init ORG` makes one",
+    "53100": "the server's disk is full; nothing of this batch was stored: make room and try again",
+    "53300": "the server has no connection left; try again, or raise its max_connections",
+    "55P03": f"another process held the ledger for {LOCK_TIMEOUT_S} seconds; try again",
+}
+_LOST = ("08", "57P", "25006")
+
+_GUARDS = (
+    # Without this, whoever may insert could leave a gap, which a reader by position would take for the end.
+    """CREATE FUNCTION keyledger_appended() RETURNS trigger LANGUAGE plpgsql AS $$
+       DECLARE lowest bigint; highest bigint; many bigint;
+       BEGIN
+           SELECT min(position), max(position), count(*) INTO lowest, highest, many FROM added;
+           IF many > 0 THEN
+               IF highest - lowest + 1 <> many OR lowest <>
+                   1 + (SELECT coalesce(max(position), 0) FROM events WHERE position < lowest) THEN
+                   RAISE EXCEPTION 'events are only appended, each at the next position'
+                       USING ERRCODE = 'integrity_constraint_violation';
+               END IF;
+               PERFORM pg_notify('keyledger_' || TG_RELID, '');
+           END IF;
+           RETURN NULL;
+       END $$""",
+    """CREATE FUNCTION keyledger_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN
+           RAISE EXCEPTION USING MESSAGE = 'events are immutable: ' || TG_OP || ' is refused',
+                                 ERRCODE = 'integrity_constraint_violation';
+       END $$""",
+    """CREATE TRIGGER events_are_appended AFTER INSERT ON events REFERENCING NEW TABLE AS added
+       FOR EACH STATEMENT EXECUTE FUNCTION keyledger_appended()""",
+    """CREATE TRIGGER events_are_immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON events
+       FOR EACH STATEMENT EXECUTE FUNCTION keyledger_immutable()""",
+)
+
+
+class Postgresql:
+    """PostgreSQL: a write holds an advisory lock; a read sees one state (REPEATABLE READ).
+
+    An application's role has no right to LOCK TABLE, nor may anything but its own appends wait for it.
+    """
+
+    name = "postgresql"
+    guards: tuple[str, ...] = _GUARDS
+    driver_errors: tuple[type[Exception], ...] = (psycopg.Error,)
+
+    def connect(self, engine: Engine) -> Connection:
+        return engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def lock(self, connection: Connection, lock: Lock) -> None:
+        statement = _LOCK_SCHEMA if lock is Lock.SCHEMA else _LOCK
+        connection.exec_driver_sql(statement, (int(lock),))
+
+    def attempt(self, connection: Connection) -> AbstractContextManager[object]:
+        """A savepoint: after an error PostgreSQL takes nothing more in a transaction."""
+        return connection.begin_nested()
+
+    def append(self, connection: Connection, first: int, rows: Sequence[EventRow]) -> None:
+        try:
+            connection.exec_driver_sql(_INSERT, (first, *map(list, zip(*rows, strict=True))))
+        except exc.IntegrityError as error:
+            raise IntegrityError(str(error.orig)) from error
+
+    def watch(self, engine: Engine) -> "NotificationWatch":
+        return NotificationWatch(engine)
+
+    def is_lost(self, error: BaseException) -> bool:
+        if isinstance(error, exc.DBAPIError):
+            return error.connection_invalidated or self.is_lost(error.orig or Exception())
+        state = getattr(error, "sqlstate", None)
+        return isinstance(error, psycopg.OperationalError) and (state is None or state.startswith(_LOST))
+
+    def remedy(self, error: BaseException) -> str:
+        state = getattr(error, "sqlstate", None)
+        return _REMEDIES.get(state or "", "") or " ".join(str(error).split("\n", 1)[0].split())
+
+
+class NotificationWatch:
+    """Listens to what the guard of `events` tells at each commit."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.raw_connection()
+        self._driver: psycopg.Connection[Any] = cast("Any", self._connection.driver_connection)
+        self._driver.autocommit = True
+        ((table,),) = self._driver.execute("SELECT 'events'::regclass::oid").fetchall()
+        self._driver.execute(f"LISTEN keyledger_{int(table)}")
+
+    def wait(self, timeout_s: float) -> bool:
+        return any(True for _ in self._driver.notifies(timeout=timeout_s, stop_after=1))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Never back into the pool: it would go on listening there.
+        self._connection.invalidate()
+
+
+def open_server(url: URL) -> Engine:
+    """An engine on a server; TLS is required of one that is not on this machine."""
+    engine = create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        pool_timeout=LOCK_TIMEOUT_S,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def require_tls(_dialect: object, _record: object, _args: object, parameters: dict[str, Any]) -> None:
+        parameters["sslmode"] = tls_mode(parameters)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's own wrapper
+        driver: psycopg.Connection[Any] = connection
+        _require_tls(driver)
+        driver.autocommit = True
+        driver.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        driver.execute(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+        )
+        driver.autocommit = False
+
+    return engine
+
+
+def may_write(engine: Engine) -> bool:
+    """Whether the role may append here; where there is no ledger yet, whether the server writes at all."""
+    with engine.connect() as connection:
+        query = """SELECT NOT pg_is_in_recovery() AND coalesce(
+                       has_table_privilege(to_regclass('events'), 'INSERT'), true)"""
+        return bool(connection.exec_driver_sql(query).scalar())
+
+
+def tls_mode(parameters: Mapping[str, Any]) -> str:
+    """The sslmode to connect with; LedgerUnavailable for one that may go to another machine in the open."""
+    said = parameters.get("sslmode") or conninfo_to_dict().get("sslmode")
+    if said in _ENCRYPTED or said == _WAIVED:
+        return str(said)
+    if all(map(_is_local, str(parameters.get("host") or "").split(","))):
+        return str(said or "prefer")
+    if said:
+        raise LedgerUnavailable(
+            f"sslmode={said} may go on without TLS; write sslmode=require or stricter in the address"
+            f" of the database (or sslmode={_WAIVED} to go without)"
+        )
+    return "require"
+
+
+def _require_tls(driver: "psycopg.Connection[Any]") -> None:
+    """Refuse what came about by a host that the environment named, where the address named none."""
+    waived = driver.info.get_parameters().get("sslmode") == _WAIVED
+    if not (driver.pgconn.ssl_in_use or waived or _is_local(driver.info.host)):
+        driver.close()
+        raise LedgerUnavailable(
+            f"the connection to {driver.info.host} has no TLS;"
+            " write sslmode=require or stricter in the address of the database"
+        )
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host is this machine: a socket (none or a path) or a loopback address."""
+    if not host or host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

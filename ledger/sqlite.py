@@ -1,0 +1,228 @@
+"""SQLite: the embedded database, for the processes of one machine."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
+from itertools import accumulate
+from os import W_OK, access
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Self
+from urllib.parse import quote
+
+from eventsourcing.persistence import IntegrityError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock
+from ledger.errors import LedgerUnavailable
+
+POLL_INTERVAL_S = 0.05
+WRITES = "keyledger_writes"
+
+_PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-65536")
+
+_REMEDIES = (
+    ("database is locked", "another process held the ledger for 30 seconds; try again"),
+    ("readonly", "the ledger may not be written: change the rights of the file and its folder"),
+    ("disk is full", "the disk is full; nothing of this batch was stored: make room and try again"),
+    ("not a database", "the file is not a keyledger ledger; give the right one with --ledger"),
+    ("unable to open", "the file cannot be opened; check the path and its rights"),
+    ("malformed", "the file is damaged; restore it from a backup"),
+    ("no such table", "the database is not a keyledger ledger; `keyledger init ORG` makes one"),
+)
+
+_INSERT = (
+    "INSERT INTO events (position, originator_id, originator_version, topic, state) VALUES (?, ?, ?, ?, ?)"
+)
+# One statement for many rows of one kind: a third faster than one each, and other threads run meanwhile.
+_LENGTH_BITS = 24
+_INSERT_ALIKE = f"""
+    INSERT INTO events (position, originator_id, originator_version, topic, state)
+    SELECT ?1 + key, substr(?2, key * 16 + 1, 16), ?3, ?4,
+           substr(?5, (value >> {_LENGTH_BITS}) + 1, value & {(1 << _LENGTH_BITS) - 1})
+    FROM json_each(?6)"""  # noqa: S608 - only our own numbers
+
+# OR REPLACE would delete the standing row without firing a delete trigger, so the insert itself is guarded:
+# an event goes to the end of the ledger and its place in its stream must be free.
+_GUARDS = (
+    """CREATE TRIGGER events_are_appended BEFORE INSERT ON events
+       WHEN NEW.position <> (SELECT coalesce(max(position), 0) + 1 FROM events)
+         OR EXISTS (SELECT 1 FROM events
+                    WHERE originator_id = NEW.originator_id AND originator_version = NEW.originator_version)
+       BEGIN
+           SELECT RAISE(ABORT, 'events are only appended, each at the next position and at a free place');
+       END""",
+    """CREATE TRIGGER events_are_not_updated BEFORE UPDATE ON events
+       BEGIN SELECT RAISE(ABORT, 'events are immutable: UPDATE is refused'); END""",
+    """CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
+       BEGIN SELECT RAISE(ABORT, 'events are immutable: DELETE is refused'); END""",
+)
+
+
+class Sqlite:
+    """SQLite in WAL mode: a write begins IMMEDIATE and is on disk once committed (synchronous=FULL)."""
+
+    name = "sqlite"
+    guards: tuple[str, ...] = _GUARDS
+    driver_errors: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
+
+    def connect(self, engine: Engine) -> Connection:
+        return engine.connect()
+
+    def lock(self, connection: Connection, lock: Lock) -> None:
+        """Nothing more: BEGIN IMMEDIATE has taken the only lock that there is."""
+
+    def attempt(self, _connection: Connection) -> nullcontext[None]:
+        """Nothing: a statement that fails leaves nothing, and the rest of the transaction stands."""
+        return nullcontext()
+
+    def append(self, connection: Connection, first: int, rows: Sequence[EventRow]) -> None:
+        driver = _driver(connection)
+        try:
+            if len({(version, topic) for _, version, topic, _ in rows}) == 1:
+                driver.execute(_INSERT_ALIKE, _alike(first, rows))
+            else:
+                _insert_mixed(driver, first, rows)
+        except sqlite3.IntegrityError as error:
+            raise IntegrityError(str(error)) from error
+
+    def watch(self, engine: Engine) -> "DataVersionWatch":
+        return DataVersionWatch(engine)
+
+    def is_lost(self, _error: BaseException) -> bool:
+        return False
+
+    def remedy(self, error: BaseException) -> str:
+        message = "unable to open" if isinstance(error, OSError) else str(error)
+        return next((remedy for symptom, remedy in _REMEDIES if symptom in message), message)
+
+
+class DataVersionWatch:
+    """Polls SQLite's data_version, which changes when another connection commits and reads no table."""
+
+    def __init__(self, engine: Engine) -> None:
+        # The driver's own connection: SQLAlchemy would begin a transaction and so pin what this one sees.
+        self._connection = engine.raw_connection()
+        self._seen = self._data_version()
+
+    def wait(self, timeout_s: float) -> bool:
+        end = monotonic() + timeout_s
+        while self._data_version() == self._seen:
+            left = end - monotonic()
+            if left <= 0:
+                return False
+            sleep(min(POLL_INTERVAL_S, left))
+        self._seen = self._data_version()
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def _data_version(self) -> int:
+        return int(self._connection.cursor().execute("PRAGMA data_version").fetchone()[0])
+
+
+def open_file(path: Path, *, create: bool) -> tuple[Engine, bool]:
+    """An engine on a file, and whether it may be written; a missing file is made where `create` says so."""
+    _check_file(path, create=create)
+    # A new file's folder decides; an old file that only the folder protects still cannot take a journal.
+    writable = access(path.parent, W_OK) and (not path.exists() or access(path, W_OK))
+    mode = ("rwc" if create else "rw") if writable else _read_only_mode(path)
+    uri = f"file:{quote(bytes(path.absolute()))}?mode={mode}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            uri,
+            uri=True,
+            timeout=LOCK_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=POOL_SIZE, pool_timeout=LOCK_TIMEOUT_S
+    )
+    _prepare(engine)
+    return engine, writable
+
+
+def open_memory() -> Engine:
+    """An engine on a private database that lives as long as it."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    _prepare(engine)
+    return engine
+
+
+def keep_journal(engine: Engine) -> None:
+    """Switch a new database to the write-ahead log, which lets readers and one writer work at once."""
+    with closing(engine.raw_connection()) as connection:
+        for attempts_left in reversed(range(LOCK_TIMEOUT_S * 20)):
+            try:
+                connection.cursor().execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait here for another process that does the same at this moment.
+                if "locked" not in str(error) or not attempts_left:
+                    raise
+                sleep(POLL_INTERVAL_S)
+            else:
+                return
+
+
+def _check_file(path: Path, *, create: bool) -> None:
+    if path.is_dir():
+        raise LedgerUnavailable(f"{path} is a folder, not a ledger; give the path of a file")
+    if create:
+        if not path.parent.is_dir():
+            raise LedgerUnavailable(f"the folder {path.parent} does not exist; make it first")
+    elif not path.exists():
+        raise LedgerUnavailable(f"there is no ledger at {path}; `keyledger init ORG` makes one")
+
+
+def _read_only_mode(path: Path) -> str:
+    """How to read without writing: a journal that others may be filling must be read along with the file."""
+    journal, shared = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
+    in_use = shared.exists() or (journal.exists() and journal.stat().st_size)
+    return "ro" if in_use else "ro&immutable=1"
+
+
+def _prepare(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES)
+        _driver(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _driver(connection: Connection) -> Any:  # noqa: ANN401 - SQLAlchemy types a driver's connection so
+    return connection.connection.driver_connection
+
+
+def _alike(first: int, rows: Sequence[EventRow]) -> tuple[object, ...]:
+    """What `_INSERT_ALIKE` takes: ids and states end to end, and each state's beginning and length."""
+    _, version, topic, _ = rows[0]
+    states = [row[3] for row in rows]
+    lengths = [len(state) for state in states]
+    starts = accumulate(lengths, initial=0)
+    places = [start << _LENGTH_BITS | length for start, length in zip(starts, lengths, strict=False)]
+    return (first, b"".join([row[0] for row in rows]), version, topic, b"".join(states), str(places))
+
+
+def _insert_mixed(driver: sqlite3.Connection, first: int, rows: Sequence[EventRow]) -> None:
+    driver.execute("SAVEPOINT mixed")
+    try:
+        driver.executemany(_INSERT, [(position, *row) for position, row in enumerate(rows, first)])
+    except sqlite3.Error:
+        driver.execute("ROLLBACK TO mixed")
+        raise
+    finally:
+        driver.execute("RELEASE mixed")
