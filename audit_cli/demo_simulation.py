@@ -208,7 +208,7 @@ class Simulation:
         return [msgspec.structs.replace(planned.use, key=planned.key.created.id) for planned in week]
 
     def _record(self, items: list[Item]) -> None:
-        self._ledger.record(self._org, self._admin(), items)
+        self._ledger.record_uses(self._org, self._admin(), items)
 
     def _use(self, key: bytes | ExternalKey, caller: Caller, low: int, high: int, count: int) -> Use:
         first = self._within(low, high)

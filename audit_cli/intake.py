@@ -38,13 +38,13 @@ def take_in(
 
     counts = Intake()
 
-    def remember(intake: "Intake") -> None:
+    def remember(intake: "Intake", _reached: str | int) -> None:
         nonlocal counts
         counts = intake
 
     with progress("reading") as bar, Interruption() as interruption:
         try:
-            session.ledger.record(
+            session.ledger.record_uses(
                 session.organization,
                 session.actor,
                 interruption.between(read(bar)),

@@ -10,12 +10,13 @@ from ledger import credentials, ids
 from ledger.actor import Actor, Stamp
 from ledger.api_key import denial
 from ledger.credentials import Credential
-from ledger.database import insert
+from ledger.database import Database, insert
 from ledger.encoding import decode, encode
 from ledger.event_store import EventRecorder
 from ledger.events import (
     Authentication,
     DenialReason,
+    KeyState,
     KeyUsed,
     KeyUseDenied,
     Role,
@@ -69,6 +70,12 @@ class Verdict(msgspec.Struct, frozen=True):
 
 UNKNOWN = Verdict(valid=False, reason=Reason.UNKNOWN)
 
+_STANDING = """
+    SELECT key_id, credentials.name, scopes, state, expires_at, overlap_ends_at, organizations.name
+    FROM credentials JOIN organizations USING (organization_id) WHERE fingerprint = ?"""
+_STATES = {state.value: state for state in KeyState}
+_REASONS = {denied: Reason(denied.value) for denied in DenialReason}
+
 
 def check(  # noqa: PLR0913, PLR0917 - clock and randomness are arguments too
     recorder: EventRecorder,
@@ -104,6 +111,18 @@ def check(  # noqa: PLR0913, PLR0917 - clock and randomness are arguments too
         else:
             _record_denial(connection, recorder, _denied(key, refused, presented, stamp))
         return _verdict(connection, key, refused)
+
+
+def look(database: Database, peppers: Peppers, secret: Secret, now: int) -> Verdict:
+    """Answer for a presented secret without recording that it was."""
+    for fingerprint in peppers.fingerprints(secret):
+        row = database.look_up(_STANDING, fingerprint)
+        if row is not None:
+            key_id, name, scopes, state, expires_at, overlap_ends_at, organization = row
+            refused = denial(_STATES[state], expires_at, overlap_ends_at, now)
+            reason = None if refused is None else _REASONS[refused]
+            return Verdict(refused is None, reason, organization, key_id, name, tuple(scopes.split()))
+    return UNKNOWN
 
 
 def flush_denied(connection: Connection, recorder: EventRecorder, now: int) -> None:
@@ -189,7 +208,7 @@ def _verdict(connection: Connection, key: Credential, refused: DenialReason | No
     name = select(organizations.c.name).where(organizations.c.organization_id == key.organization_id)
     return Verdict(
         valid=refused is None,
-        reason=None if refused is None else Reason(refused),
+        reason=None if refused is None else _REASONS[refused],
         organization=connection.execute(name).scalar_one(),
         key_id=key.key_id,
         name=key.name,

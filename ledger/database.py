@@ -94,6 +94,11 @@ class Database:
                 sleep(RECONNECT_PAUSE_S)
         raise AssertionError
 
+    def look_up(self, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
+        """The first row of a driver's query with one `?`, or None: a read that costs next to nothing."""
+        with self.explained():
+            return self.dialect.look_up(self.engine, query, value)
+
     def watch(self) -> Watch:
         """Wait for what is appended from now on, by whomever."""
         with self.explained():
@@ -101,6 +106,7 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection."""
+        self.dialect.close()
         self.engine.dispose()
 
     @contextmanager

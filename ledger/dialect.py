@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from enum import IntEnum
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 from sqlalchemy import Connection, Engine
 
@@ -60,6 +60,12 @@ class Dialect(Protocol):
 
         Raises eventsourcing's IntegrityError where a place in a stream is taken.
         """
+
+    def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
+        """The first row of a query with one `?`, or None, as of the latest commit."""
+
+    def close(self) -> None:
+        """Give back what was kept."""
 
     def watch(self, engine: Engine) -> Watch:
         """Wait for what others append."""

@@ -1,10 +1,12 @@
 """Intake: streams of uses and observations into durable batches; repeats are recognized, refusals told."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from enum import Enum
 from typing import TypeAlias
 
+import msgspec
 from sqlalchemy import Connection
 
 from ledger import credentials, ids
@@ -40,56 +42,116 @@ _CONFLICT = (
 )
 
 Told: TypeAlias = Use | Observation | UsageSummary | Coverage
-Item: TypeAlias = Told | Refusal
 OnRefused: TypeAlias = Callable[[Refusal], object]
-OnBatch: TypeAlias = Callable[[Intake], object]
+OnBatch: TypeAlias = Callable[[Intake, str | int], object]
+
+
+class Flush(Enum):
+    """Ends a batch before it is full, where no more items are at hand."""
+
+    NOW = "now"
+
+
+Item: TypeAlias = Told | Refusal | Flush
+
+
+class _Batch(msgspec.Struct):
+    """Items on their way to the disk: what can be stored, what is refused, and where the last was read."""
+
+    entries: list[Entry[Told]]
+    refusals: list[Refusal]
+    stamp: Stamp
+    reached: str | int
+
+
+class _Stored(msgspec.Struct):
+    """What became of a batch, and how many keys it spoke of for the first time."""
+
+    batch: _Batch
+    outcome: Outcome[Told]
+    keys_registered: int
 
 
 class Recording:
-    """One stream of items from one actor; each batch is one transaction, acknowledged when it is on disk."""
+    """One stream of items from one actor; each batch is one transaction, acknowledged when it is on disk.
+
+    While a full batch is stored in a thread of its own, the next one is read and prepared.
+    """
 
     def __init__(
         self,
         recorder: EventRecorder,
         stamp: Callable[[], Stamp],
         random_bytes: ids.RandomBytes,
-        on_refused: OnRefused,
-        on_batch: OnBatch,
+        known: set[bytes],
     ) -> None:
         self.intake = Intake()
         self._recorder = recorder
         self._stamp = stamp
         self._random_bytes = random_bytes
-        self._on_refused = on_refused
-        self._on_batch = on_batch
         # Keys never leave the index, so what was known once is known.
-        self._known: set[bytes] = set()
+        self._known = known
         self._ids: dict[ExternalKey, bytes] = {}
+        self._expects_repeats = False
 
-    def run(self, items: Iterable[Item]) -> Intake:
+    def run(self, items: Iterable[Item], on_refused: OnRefused, on_batch: OnBatch) -> Intake:
         """Take everything in, a batch at a time, in bounded memory."""
-        iterator = iter(items)
-        while batch := list(islice(iterator, BATCH_SIZE)):
-            self._take(batch, self._stamp())
-            self._on_batch(self.intake)
+
+        def acknowledge(stored: _Stored) -> None:
+            for refusal in self._count(stored):
+                on_refused(refusal)
+            on_batch(self.intake, stored.batch.reached)
+
+        behind: Future[_Stored] | None = None
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="keyledger-append") as writer:
+            try:
+                for items_at_hand in _batches(items):
+                    batch = self._prepare(items_at_hand)
+                    if behind is not None:
+                        stored, behind = behind, None
+                        acknowledge(stored.result())
+                    if len(items_at_hand) == BATCH_SIZE:
+                        behind = writer.submit(self._store, batch)
+                    else:
+                        acknowledge(self._store(batch))
+            finally:
+                # Also where reading failed: what is on disk by then is told.
+                if behind is not None:
+                    acknowledge(behind.result())
         return self.intake
 
-    def _take(self, batch: Sequence[Item], stamp: Stamp) -> None:
-        self._learn(batch, stamp.organization_id)
-        entries = [entry for item in batch if (entry := self._entry(item, stamp)) is not None]
-        if not entries:
-            return
+    def _prepare(self, items: Sequence[Told | Refusal]) -> _Batch:
+        stamp = self._stamp()
+        self._learn(items, stamp.organization_id)
+        batch = _Batch([], [], stamp, items[-1].where)
+        for item in items:
+            said = item if isinstance(item, Refusal) else self._entry(item, stamp)
+            if isinstance(said, Refusal):
+                batch.refusals.append(said)
+            else:
+                batch.entries.append(said)
+        return batch
+
+    def _store(self, batch: _Batch) -> _Stored:
+        if not batch.entries:
+            return _Stored(batch, Outcome([], [], []), 0)
+        return self._recorder.database.insist(lambda tries: self._try_to_store(batch, again=tries > 0))
+
+    def _try_to_store(self, batch: _Batch, *, again: bool) -> _Stored:
+        entries, stamp = batch.entries, batch.stamp
         with self._recorder.database.write() as connection:
             strangers = self._strangers(connection, entries, stamp)
             self._meet(connection, strangers, entries, stamp)
-            outcome = append_once(connection, self._recorder, entries)
+            outcome = append_once(
+                connection, self._recorder, entries, expect_repeats=self._expects_repeats, again=again
+            )
             links = self._index(connection, outcome.stored, stamp)
             append_once(connection, self._recorder, links)
         self._known |= strangers.keys()
-        self.intake.keys_registered += len(strangers)
-        self._count(outcome)
+        self._expects_repeats = outcome.has_repeats
+        return _Stored(batch, outcome, len(strangers))
 
-    def _learn(self, batch: Sequence[Item], organization_id: bytes) -> None:
+    def _learn(self, batch: Sequence[Told | Refusal], organization_id: bytes) -> None:
         asked = {
             self._key_id(item.key, organization_id)
             for item in batch
@@ -108,18 +170,14 @@ class Recording:
             key_id = self._ids[key] = observed_key_id(organization_id, key)
         return key_id
 
-    def _entry(self, item: Item, stamp: Stamp) -> Entry[Told] | None:
-        if isinstance(item, Refusal):
-            self._refuse(item)
-            return None
+    def _entry(self, item: Told, stamp: Stamp) -> Entry[Told] | Refusal:
         try:
             stream_id, event = self._event(item, stamp)
             return entry_of(item, stream_id, event)
         except InvalidInput as error:
-            self._refuse(Refusal(item.where, str(error)))
+            return Refusal(item.where, str(error))
         except UnicodeEncodeError:
-            self._refuse(Refusal(item.where, "a text in it is not Unicode and cannot be stored"))
-        return None
+            return Refusal(item.where, "a text in it is not Unicode and cannot be stored")
 
     def _event(self, item: Told, stamp: Stamp) -> tuple[bytes, Event]:
         event: Event
@@ -144,11 +202,6 @@ class Recording:
                 check_not_future(item.covers_to, stamp.recorded_at)
                 event = covered(item, stamp)
         return content_id(event), event
-
-    def _refuse(self, refusal: Refusal) -> None:
-        self.intake.read += 1
-        self.intake.refused += 1
-        self._on_refused(refusal)
 
     def _strangers(
         self, connection: Connection, entries: Sequence[Entry[Told]], stamp: Stamp
@@ -193,16 +246,32 @@ class Recording:
             for each in _links(entry, event, kin[event.source, link], stamp)
         ]
 
-    def _count(self, outcome: Outcome[Told]) -> None:
-        intake = self.intake
-        stored = sum(isinstance(entry.item, Use | UsageSummary) for entry in outcome.stored)
+    def _count(self, stored: _Stored) -> list[Refusal]:
+        """Add a batch to the counts; returns all that was refused of it."""
+        intake, outcome = self.intake, stored.outcome
+        conflicts = [Refusal(entry.item.where, _CONFLICT) for entry in outcome.conflicts]
+        refused = stored.batch.refusals + conflicts
+        kept = sum(isinstance(entry.item, Use | UsageSummary) for entry in outcome.stored)
         duplicates = sum(isinstance(entry.item, Use | UsageSummary) for entry in outcome.duplicates)
-        intake.read += stored + duplicates
-        intake.stored += stored
+        intake.read += kept + duplicates + len(refused)
+        intake.stored += kept
         intake.duplicates += duplicates
-        intake.observations += len(outcome.stored) - stored
-        for entry in outcome.conflicts:
-            self._refuse(Refusal(entry.item.where, _CONFLICT))
+        intake.refused += len(refused)
+        intake.observations += len(outcome.stored) - kept
+        intake.keys_registered += stored.keys_registered
+        return refused
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Told | Refusal]]:
+    batch: list[Told | Refusal] = []
+    for item in items:
+        if not isinstance(item, Flush):
+            batch.append(item)
+        if batch and (len(batch) == BATCH_SIZE or isinstance(item, Flush)):
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _linkage(event: KeyObserved) -> str | None:

@@ -10,7 +10,7 @@ from sqlalchemy import exists, select
 from ledger import api_key, credentials, ids, organization
 from ledger.actor import Actor, Stamp, require_admin
 from ledger.api_key import ApiKey, Owner
-from ledger.check import Presented, Verdict, check, flush_denied
+from ledger.check import Presented, Verdict, check, flush_denied, look
 from ledger.credentials import Credential
 from ledger.database import Database
 from ledger.errors import InvalidInput, NotFound, WrongState
@@ -94,6 +94,7 @@ class Ledger:
         self._streams = Streams(self.recorder)
         self._random_bytes = random_bytes
         self._peppers = peppers
+        self._known_keys: dict[bytes, set[bytes]] = {}
 
     def create_organization(
         self, name: str, admin: MemberDetails, authentication: Authentication, prefix: str = DEFAULT_PREFIX
@@ -246,26 +247,35 @@ class Ledger:
         self._streams.append([Decision(key.id, key.version + 1, rotated), minted])
         return RotatedKey(key.id, successor, rotated.overlap_ends_at)
 
-    def record(
+    def record_uses(
         self,
         org: Organization,
         actor: Actor,
         items: Iterable[Item],
         on_refused: OnRefused = lambda _refusal: None,
-        on_batch: OnBatch = lambda _intake: None,
+        on_batch: OnBatch = lambda _intake, _reached: None,
     ) -> Intake:
-        """Take in uses and observations, in durable batches of 1,000 and bounded memory.
+        """Take in uses and observations of any number, in durable batches of 1,000 and bounded memory.
 
-        `on_refused` hears of each item that was not stored, `on_batch` the counts after each batch on disk.
+        `on_refused` hears of each item that was not stored. `on_batch` hears the counts after each batch, and
+        where its last item was read: all up to there is on disk, or refused.
         """
         require_admin(actor, "record uses")
         recording = Recording(
-            self.recorder, lambda: self._stamp(org, actor), self._random_bytes, on_refused, on_batch
+            self.recorder,
+            lambda: self._stamp(org, actor),
+            self._random_bytes,
+            self._known_keys.setdefault(org.id, set()),
         )
-        return recording.run(items)
+        return recording.run(items, on_refused, on_batch)
 
-    def check(self, secret: Secret, presented: Presented) -> Verdict:
-        """Whether a secret is accepted now; the use, or the denial, is on disk before the answer."""
+    def check(self, secret: Secret, presented: Presented | None = None) -> Verdict:
+        """Whether a secret is accepted now; the use, or the denial, is on disk before the answer.
+
+        Where no circumstances are given it is not recorded: the answer is as of the latest commit.
+        """
+        if presented is None:
+            return look(self.database, self._peppers, secret, self.clock())
         return check(self.recorder, self._peppers, secret, presented, self.clock, self._random_bytes)
 
     def settle(self) -> None:

@@ -99,6 +99,13 @@ class Postgresql:
         except exc.IntegrityError as error:
             raise IntegrityError(str(error.orig)) from error
 
+    def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            return connection.exec_driver_sql(query.replace("?", "%s"), (value,)).first()
+
+    def close(self) -> None:
+        """Nothing: the pool keeps all connections."""
+
     def watch(self, engine: Engine) -> "NotificationWatch":
         return NotificationWatch(engine)
 

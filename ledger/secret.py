@@ -67,13 +67,15 @@ class Peppers(msgspec.Struct, frozen=True):
 
     def fingerprint(self, secret: Secret, pepper_id: str | None) -> bytes:
         """SHA-256 of the secret, or HMAC-SHA-256 under the pepper; 32 bytes."""
-        raw = secret.reveal().encode()
+        raw = secret.reveal().encode(errors="surrogatepass")
         if pepper_id is None:
             return sha256(raw).digest()
         return hmac.digest(self.keys[pepper_id], raw, "sha256")
 
     def fingerprints(self, secret: Secret) -> list[bytes]:
         """Every fingerprint under which the secret may be stored: the current pepper's first."""
+        if not self.keys:
+            return [self.fingerprint(secret, None)]
         others = [pepper_id for pepper_id in self.keys if pepper_id != self.current]
         order = dict.fromkeys([self.current, *others, None])
         return [self.fingerprint(secret, pepper_id) for pepper_id in order]

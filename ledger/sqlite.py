@@ -1,6 +1,7 @@
 """SQLite: the embedded database, for the processes of one machine."""
 
 import sqlite3
+import threading
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from itertools import accumulate
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from eventsourcing.persistence import IntegrityError
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool, StaticPool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
 
 from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock
 from ledger.errors import LedgerUnavailable
@@ -67,6 +68,10 @@ class Sqlite:
     guards: tuple[str, ...] = _GUARDS
     driver_errors: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
 
+    def __init__(self) -> None:
+        self._kept: PoolProxiedConnection | None = None
+        self._keeping = threading.Lock()
+
     def connect(self, engine: Engine) -> Connection:
         return engine.connect()
 
@@ -86,6 +91,17 @@ class Sqlite:
                 _insert_mixed(driver, first, rows)
         except sqlite3.IntegrityError as error:
             raise IntegrityError(str(error)) from error
+
+    def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
+        with self._keeping:
+            if self._kept is None:
+                self._kept = engine.raw_connection()
+                self._kept_driver: Any = self._kept.driver_connection
+            return self._kept_driver.execute(query, (value,)).fetchone()
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
 
     def watch(self, engine: Engine) -> "DataVersionWatch":
         return DataVersionWatch(engine)

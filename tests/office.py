@@ -50,7 +50,7 @@ class Office:
         return self.ledger.create_key(self.org, self.ada, NewKey(name))
 
     def record(self, items: Iterable[Item]) -> Intake:
-        return self.ledger.record(self.org, self.ada, items)
+        return self.ledger.record_uses(self.org, self.ada, items)
 
     def use(self, key: CreatedKey, at: int, **more: object) -> Intake:
         return self.record([Use(key=key.id, service="billing", occurred_at=at, **more)])  # type: ignore[arg-type]

@@ -85,7 +85,7 @@ class World:
 
     def record(self, items: Iterable[Item]) -> tuple[Intake, list[Refusal]]:
         refusals: list[Refusal] = []
-        return self.ledger.record(self.org, self.admin, items, refusals.append), refusals
+        return self.ledger.record_uses(self.org, self.admin, items, refusals.append), refusals
 
     def rows(self) -> Sequence[Stored]:
         with self.database.read() as connection:

@@ -247,7 +247,7 @@ class TestUses:
         reader = world.member("ben@example.com", Role.MEMBER)
 
         with pytest.raises(NotAllowed, match="record uses"):
-            world.ledger.record(world.org, reader, [use(created.id)])
+            world.ledger.record_uses(world.org, reader, [use(created.id)])
 
 
 class TestBatches:
@@ -257,11 +257,11 @@ class TestBatches:
         other = World.opened(world.path, world.clock)
         on_disk: list[tuple[int, int | None]] = []
 
-        intake = world.ledger.record(
+        intake = world.ledger.record_uses(
             world.org,
             world.admin,
             (use(created.id, f"u-{number}") for number in range(count)),
-            on_batch=lambda so_far: on_disk.append((so_far.stored, other.recorder.max_notification_id())),
+            on_batch=lambda so_far, _: on_disk.append((so_far.stored, other.recorder.max_notification_id())),
         )
 
         assert intake == Intake(read=count, stored=count)
@@ -495,7 +495,7 @@ def import_at_once(path: Path, seed: int, barrier: Barrier) -> None:
     Random(seed).shuffle(items)
     barrier.wait(60)
     for start in range(0, len(items), 20):
-        ledger.record(org, actor, items[start : start + 20])
+        ledger.record_uses(org, actor, items[start : start + 20])
     ledger.database.close()
 
 

@@ -89,7 +89,7 @@ class KeyLife(RuleBasedStateMachine):
     def use(self, created: CreatedKey) -> None:
         # Services report late, so the use of a key is recorded whatever has become of it.
         use = Use(created.id, "payments", self.world.clock.at - 1)
-        intake = self.world.ledger.record(self.world.org, self.world.admin, [use])
+        intake = self.world.ledger.record_uses(self.world.org, self.world.admin, [use])
         assert (intake.stored, intake.refused) == (1, 0)
         self.recorded += 1
 

@@ -175,7 +175,7 @@ def append_many(path: Path, seed: int, rounds: int, barrier: Barrier) -> None:
     barrier.wait(PATIENCE_S)
     for number in range(rounds):
         uses = [Use(key_id, "payments", START - number, caller=str(seed)) for _ in range(1 + number % 7)]
-        ledger.record(org, admin, uses)
+        ledger.record_uses(org, admin, uses)
     ledger.database.close()
 
 
@@ -205,7 +205,9 @@ def write_for_ever(path: Path, secret_text: str, acknowledged: Pipe, seed: int) 
     key_id = ledger.find_key(org, "billing").key_id
     number = 0
     while True:
-        ledger.record(org, admin, [Use(key_id, "payments", START, f"{seed}-{number}-{n}") for n in range(20)])
+        ledger.record_uses(
+            org, admin, [Use(key_id, "payments", START, f"{seed}-{number}-{n}") for n in range(20)]
+        )
         assert ledger.check(Secret(secret_text), Presented("checked", str(seed))).valid
         number += 1
         acknowledged.send(number)
