@@ -76,6 +76,29 @@ def test_a_rotation_tells_how_to_end_the_old_key(keyledger: Door) -> None:
     keyledger.well(*command[1].split(), "--yes")
 
 
+def test_a_rotation_says_when_the_successor_ends(keyledger: Door) -> None:
+    old = keyledger.create("ci", "--expires-in", "90d")
+    rotate = ("key", "rotate", "ci", "--format", "json")
+
+    alike = keyledger.well(*rotate).json
+    shorter = keyledger.well(*rotate, "--expires-in", "1d").json
+    endless = keyledger.well("key", "rotate", "ci", "--expires-in", "never").out
+
+    assert None not in (old["expires_at"], alike["expires_at"], shorter["expires_at"])
+    assert shorter["expires_at"] < old["expires_at"] < alike["expires_at"]
+    assert re.search(r"^Expires +never$", endless, re.MULTILINE)
+    assert keyledger("key", "rotate", "ci", "--expires-in", "soon").status == 2
+
+
+def test_a_rotation_without_an_overlap_says_that_the_old_key_is_refused(keyledger: Door) -> None:
+    old = keyledger.create("ci")
+
+    answer = keyledger.well("key", "rotate", "ci", "--overlap", "0d")
+
+    assert f"The old key {old['id'][:8]} is refused from now on." in answer.err
+    assert keyledger("check", stdin=old["secret"]).out == "not valid: ci of acme is rotated\n"
+
+
 def test_a_revoked_key_is_refused_from_then_on(keyledger: Door) -> None:
     created = keyledger.create("ci")
 
