@@ -184,6 +184,7 @@ class Ledger:
 
     def create_key(self, org: Organization, actor: Actor, new: NewKey) -> CreatedKey:
         """Mint a key; the answer holds its secret, which is shown once."""
+        require_admin(actor, "create keys")
         stamp = self._stamp(org, actor)
         owner = self._owner(org, new.owner or actor.name)
         created, decision = self._mint(org, new, owner, stamp, predecessor_id=None)
@@ -246,6 +247,7 @@ class Ledger:
         """
         if not timedelta() <= overlap <= MAX_OVERLAP:
             raise InvalidInput(f"the overlap must be from 0 to {MAX_OVERLAP.days} days")
+        require_admin(actor, "rotate keys")
         key = self.key(org, credential)
         stamp = self._stamp(org, actor, key.changed_at)
         owner = Owner(key.owner_id, key.owner)
@@ -295,7 +297,6 @@ class Ledger:
     def _mint(
         self, org: Organization, new: NewKey, owner: Owner, stamp: Stamp, predecessor_id: bytes | None
     ) -> tuple[CreatedKey, Decision]:
-        require_admin(stamp.actor, "create keys")
         key_id = ids.random_id(self._random_bytes)
         secret = new_secret(org.secret_prefix, self._random_bytes)
         pepper_id = self._peppers.current
