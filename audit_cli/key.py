@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ledger.ledger import CreatedKey, RotatedKey
 
 CREATED_SCHEMA = "keyledger.created/1"
+ANOTHER = (
+    "There is another key of that name, so name the one that you mean by its id:"
+    " `keyledger key list` shows it. A successor is made by `keyledger key rotate`."
+)
 COPY_NOW = "Copy the secret now: it is stored nowhere and will not be shown again."
 
 app = typer.Typer(rich_markup_mode=None)
@@ -61,7 +65,9 @@ def create(
     with open_session(options) as session:
         new = NewKey(name, owner, _expiry(session, expires_in, expires_at), tuple(scope or ()))
         created = session.ledger.create_key(session.organization, session.actor, new)
-    _show_secret(created, form)
+        _show_secret(created, form)
+        if _means_several(session, created.name):
+            console.note(ANOTHER)
 
 
 @command(app, "rotate")
@@ -173,6 +179,16 @@ def enable(options: Options, key: KeyArgument) -> None:
         credential = session.key(key)
         session.ledger.enable_key(session.organization, session.actor, credential)
     console.result(f"Enabled {credential.name}: it is accepted again.\n")
+
+
+def _means_several(session: "Session", name: str) -> bool:
+    from ledger.errors import Ambiguous
+
+    try:
+        session.key(name)
+    except Ambiguous:
+        return True
+    return False
 
 
 def _expiry(

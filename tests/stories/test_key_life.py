@@ -17,6 +17,22 @@ def test_a_created_key_shows_its_secret_once_with_the_organization_and_a_hint(ke
     assert secret[1] not in keyledger.well("key", "show", "ci-github-actions").out
 
 
+def test_a_second_key_of_one_name_is_made_with_a_hint(keyledger: Door) -> None:
+    first = keyledger.well("key", "create", "ci")
+    second = keyledger.well("key", "create", "ci", "--format", "json")
+    other = keyledger.well("key", "create", "cd")
+
+    assert "another key of that name" in second.err
+    assert "another key of that name" not in first.err + second.out + other.err
+
+
+def test_the_name_of_a_revoked_key_is_free_again(keyledger: Door) -> None:
+    keyledger.create("ci")
+    keyledger.well("key", "revoke", "ci", "--yes")
+
+    assert "another key of that name" not in keyledger.well("key", "create", "ci").err
+
+
 def test_the_secret_alone_can_be_piped_into_a_check(keyledger: Door) -> None:
     secret = keyledger.well("key", "create", "ci", "--format", "secret").out
 
