@@ -1,6 +1,8 @@
 """Uses as services report them, and the events that they become."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeAlias
 
 import msgspec
 
@@ -46,6 +48,16 @@ class Refusal(msgspec.Struct, frozen=True):
 
     where: str | int
     reason: str
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """Something that was read and is kept, but for a part that cannot be right, with the reason."""
+
+    where: str | int
+    reason: str
+
+
+OnDoubt: TypeAlias = Callable[[Doubt], object]
 
 
 class Intake(msgspec.Struct):
