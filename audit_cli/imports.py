@@ -35,7 +35,7 @@ def cloudtrail(options: Options, paths: PathsArgument, form: IntakeFormatOption 
     from audit_cli.session import open_session
 
     with open_session(options) as session:
-        take_in(session, lambda bar: _cloudtrail(paths, bar), form)
+        take_in(session, lambda bar, _warn: _cloudtrail(paths, bar), form)
 
 
 @command(app, "iam-credential-report")
@@ -66,8 +66,7 @@ def iam_credential_report(
                 f"The report does not say when AWS made it; {shown(generated_at)} is assumed,"
                 " its newest date. Give --generated-at if you know better."
             )
-        items = report_items(report, generated_at, session.now)
-        take_in(session, lambda _bar: items, form)
+        take_in(session, lambda _bar, warn: report_items(report, generated_at, session.now, warn), form)
 
 
 @command(app, "iam-access-keys")
@@ -82,7 +81,7 @@ def iam_access_keys(options: Options, paths: PathsArgument, form: IntakeFormatOp
     from ledger.importers.iam_access_keys import read_access_keys
 
     with open_session(options) as session:
-        take_in(session, lambda _bar: read_access_keys(paths, session.now), form)
+        take_in(session, lambda _bar, warn: read_access_keys(paths, session.now, warn), form)
 
 
 def _cloudtrail(paths: list[Path], bar: "Progress") -> "Iterator[CloudTrailItem]":

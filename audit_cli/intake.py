@@ -13,7 +13,7 @@ from audit_cli.progress import Progress, progress
 if TYPE_CHECKING:
     from audit_cli.session import Session
     from ledger.intake import Item
-    from ledger.usage import Intake
+    from ledger.usage import Doubt, Intake, OnDoubt
 
 INTAKE_SCHEMA = "keyledger.intake/1"
 
@@ -25,18 +25,24 @@ IntakeFormatOption: TypeAlias = Annotated[
 
 def take_in(
     session: "Session",
-    read: Callable[[Progress], Iterable["Item"]],
+    read: Callable[[Progress, "OnDoubt"], Iterable["Item"]],
     form: IntakeFormat,
     *,
     again: str = "run it again to go on: what is stored is recognized",
 ) -> None:
     """Record what `read` yields; exits with status 1 where anything was refused.
 
+    What is kept in spite of a doubt is told, counted apart and no failure.
     What was acknowledged stays when it is interrupted; `again` says how to go on then.
     """
     from ledger.usage import Intake
 
-    counts = Intake()
+    counts, doubts = Intake(), 0
+
+    def warn(doubt: "Doubt") -> None:
+        nonlocal doubts
+        doubts += 1
+        bar.say(_told(doubt.where, doubt.reason))
 
     def remember(intake: "Intake", _reached: str | int) -> None:
         nonlocal counts
@@ -47,38 +53,39 @@ def take_in(
             session.ledger.record_uses(
                 session.organization,
                 session.actor,
-                interruption.between(read(bar)),
-                on_refused=lambda refusal: bar.say(_refused(refusal.where, refusal.reason)),
+                interruption.between(read(bar, warn)),
+                on_refused=lambda refusal: bar.say(_told(refusal.where, refusal.reason)),
                 on_batch=remember,
             )
         except KeyboardInterrupt:
             bar.clear()
             tell_of_interruption(f"interrupted; the {counts.stored:,} stored so far stay; {again}")
             raise typer.Exit(INTERRUPTED) from None
-    _print(counts, form)
+    _print(counts, doubts, form)
     if counts.refused:
         raise typer.Exit(COULD_NOT)
 
 
-def _refused(where: str | int, reason: str) -> str:
+def _told(where: str | int, reason: str) -> str:
     from audit_cli.reports.terminal import printable
 
     place = f"line {where}" if isinstance(where, int) else where
     return printable(f"{place}: {reason}")
 
 
-def _print(counts: "Intake", form: IntakeFormat) -> None:
+def _print(counts: "Intake", doubts: int, form: IntakeFormat) -> None:
     import msgspec
 
     if form == "json":
-        console.result_json({"schema": INTAKE_SCHEMA, **msgspec.structs.asdict(counts)})
+        console.result_json({"schema": INTAKE_SCHEMA, **msgspec.structs.asdict(counts), "doubts": doubts})
     else:
-        console.note(f"{_summary(counts)}.")
+        console.note(f"{_summary(counts, doubts)}.")
 
 
-def _summary(counts: "Intake") -> str:
+def _summary(counts: "Intake", doubts: int) -> str:
     """What became of it, in a sentence without its end."""
-    parts = [f"read {counts.read:,}", f"stored {counts.stored:,}"]
+    # Where a source told of no use, it was none that was to be stored.
+    parts = [f"read {counts.read:,}", f"stored {counts.stored:,}"] if counts.read else []
     if counts.duplicates:
         parts.append(f"known already {counts.duplicates:,}")
     if counts.refused:
@@ -87,4 +94,6 @@ def _summary(counts: "Intake") -> str:
         parts.append(f"new keys {counts.keys_registered:,}")
     if counts.observations:
         parts.append(f"observations {counts.observations:,}")
-    return ", ".join(parts)
+    if doubts:
+        parts.append(f"in doubt {doubts:,}")
+    return ", ".join(parts) or "nothing new"

@@ -8,13 +8,17 @@ import typer
 from audit_cli import console
 from audit_cli.completion import complete_key
 from audit_cli.options import Options, command
-from audit_cli.values import SecretFormat, SecretFormatOption, duration, moment
+from audit_cli.values import Lifetime, SecretFormat, SecretFormatOption, duration, lifetime, moment
 
 if TYPE_CHECKING:
     from audit_cli.session import Session
-    from ledger.ledger import CreatedKey
+    from ledger.ledger import CreatedKey, RotatedKey
 
 CREATED_SCHEMA = "keyledger.created/1"
+ANOTHER = (
+    "There is another key of that name, so name the one that you mean by its id:"
+    " `keyledger key list` shows it. A successor is made by `keyledger key rotate`."
+)
 COPY_NOW = "Copy the secret now: it is stored nowhere and will not be shown again."
 
 app = typer.Typer(rich_markup_mode=None)
@@ -61,7 +65,9 @@ def create(
     with open_session(options) as session:
         new = NewKey(name, owner, _expiry(session, expires_in, expires_at), tuple(scope or ()))
         created = session.ledger.create_key(session.organization, session.actor, new)
-    _show_secret(created, form)
+        _show_secret(created, form)
+        if _means_several(session, created.name):
+            console.note(ANOTHER)
 
 
 @command(app, "rotate")
@@ -74,27 +80,36 @@ def rotate(
             parser=duration, metavar="DURATION", help="How long the old one still works.", show_default="7d"
         ),
     ] = timedelta(days=7),
+    expires_in: Annotated[
+        Lifetime | None,
+        typer.Option(
+            parser=lifetime,
+            metavar="DURATION|never",
+            help="How long the successor works; else as long as the old one was to.",
+        ),
+    ] = None,
     form: SecretFormatOption = "table",
 ) -> None:
     """Make a successor and show its secret, once.
 
     The old key works until the overlap ends. The name means the successor then; the old key has its id.
 
-    Example: keyledger key rotate ci-github-actions --overlap 3d
+    Example: keyledger key rotate ci-github-actions --overlap 3d --expires-in 90d
     """
-    from audit_cli.session import open_session
-    from audit_cli.wording import moment, short_id
+    from msgspec import UNSET
+
+    from audit_cli.session import clock, open_session
     from ledger.ids import format_id
     from ledger.moments import format_moment
 
     with open_session(options) as session:
-        rotated = session.ledger.rotate_key(session.organization, session.actor, session.key(key), overlap)
+        expires_at = UNSET if expires_in is None else _expiry(session, expires_in.duration, None)
+        rotated = session.ledger.rotate_key(
+            session.organization, session.actor, session.key(key), overlap, expires_at
+        )
     old_id, ends_at = format_id(rotated.old_id), format_moment(rotated.overlap_ends_at)
     _show_secret(rotated.successor, form, {"old_id": old_id, "overlap_ends_at": ends_at})
-    console.note(
-        f"The old key {short_id(rotated.old_id)} works until {moment(rotated.overlap_ends_at)}."
-        f" End it then: keyledger key revoke {short_id(rotated.old_id)}"
-    )
+    console.note(_end_of_old(rotated, clock()))
 
 
 @command(app, "set")
@@ -166,6 +181,16 @@ def enable(options: Options, key: KeyArgument) -> None:
     console.result(f"Enabled {credential.name}: it is accepted again.\n")
 
 
+def _means_several(session: "Session", name: str) -> bool:
+    from ledger.errors import Ambiguous
+
+    try:
+        session.key(name)
+    except Ambiguous:
+        return True
+    return False
+
+
 def _expiry(
     session: "Session", expires_in: timedelta | None, expires_at: int | None, *, no_expiry: bool = False
 ) -> int | None:
@@ -176,22 +201,38 @@ def _expiry(
     return expires_at if expires_in is None else session.now + expires_in // MICROSECOND
 
 
-def _show_secret(created: "CreatedKey", form: SecretFormat, more: dict[str, str] | None = None) -> None:
-    from ledger.ids import format_id
+def _end_of_old(rotated: "RotatedKey", now: int) -> str:
+    from audit_cli.wording import moment, short_id
 
-    key_id, secret = format_id(created.id), created.secret
+    old = short_id(rotated.old_id)
+    if rotated.overlap_ends_at <= now:
+        return f"The old key {old} is refused from now on. End it for good: keyledger key revoke {old}"
+    return (
+        f"The old key {old} works until {moment(rotated.overlap_ends_at)}."
+        f" End it then: keyledger key revoke {old}"
+    )
+
+
+def _show_secret(created: "CreatedKey", form: SecretFormat, more: dict[str, str] | None = None) -> None:
+    from audit_cli.wording import moment
+    from ledger.ids import format_id
+    from ledger.moments import format_moment
+
+    key_id, secret, expires_at = format_id(created.id), created.secret, created.expires_at
     match form:
         case "secret":
             console.result(f"{secret.reveal()}\n")
         case "json":
             shape: dict[str, Any] = {"schema": CREATED_SCHEMA, "organization": created.organization}
             shape |= {"id": key_id, "name": created.name, "secret": secret.reveal(), "masked": secret.masked}
+            shape["expires_at"] = None if expires_at is None else format_moment(expires_at)
             console.result_json(shape | (more or {}))
         case "table":
             console.result(
                 f"Organization  {created.organization}\n"
                 f"Key           {created.name}\n"
                 f"Id            {key_id}\n"
+                f"Expires       {'never' if expires_at is None else moment(expires_at)}\n"
                 f"Secret        {secret.reveal()}\n"
             )
             console.note(COPY_NOW)

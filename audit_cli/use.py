@@ -47,7 +47,7 @@ def append(
     from audit_cli.session import open_session
 
     with open_session(options) as session:
-        take_in(session, lambda bar: _uses(session, file, reporter, bar), form, again=AGAIN)
+        take_in(session, lambda bar, _warn: _uses(session, file, reporter, bar), form, again=AGAIN)
 
 
 def _uses(session: "Session", file: str, reporter: str | None, bar: "Progress") -> "Iterator[Use | Refusal]":

@@ -1,7 +1,7 @@
 """How options are read: durations, moments and the names of formats, each with its own complaint."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import typer
 
@@ -20,6 +20,17 @@ def duration(text: str | timedelta) -> timedelta:
         return parse_duration(text)
     except InvalidInput as error:
         raise typer.BadParameter(str(error)) from None
+
+
+class Lifetime(NamedTuple):
+    """How long a key works; without a duration it does until it is revoked."""
+
+    duration: timedelta | None
+
+
+def lifetime(text: str) -> Lifetime:
+    """Read `90d` or `never`; anything else is wrong usage."""
+    return Lifetime(None if text == "never" else duration(text))
 
 
 def moment(text: str) -> int:

@@ -27,7 +27,7 @@ from ledger.events import (
     OwnerDetails,
 )
 from ledger.ids import format_id
-from ledger.moments import format_moment
+from ledger.moments import LATEST, format_moment
 from ledger.secret import refuse_secrets
 
 MAX_NAME = 128
@@ -54,6 +54,7 @@ class ApiKey(msgspec.Struct, frozen=True):
     successor_id: bytes | None = None
     overlap_ends_at: int | None = None
     changed_at: int = 0
+    created_at: int = 0
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -192,6 +193,11 @@ def rotate(key: ApiKey, successor_id: bytes, overlap_us: int, stamp: Stamp) -> K
     return KeyRotated(*stamp.header(), successor_id=successor_id, overlap_ends_at=ends_at)
 
 
+def renewed_expiry(key: ApiKey, now: int) -> int | None:
+    """When a successor made now expires, that is to live as long as the key was meant to."""
+    return None if key.expires_at is None else min(now + key.expires_at - key.created_at, LATEST)
+
+
 def evolve(key: ApiKey | None, key_id: bytes, version: int, event: Event) -> ApiKey:
     """The key after one more event of its stream."""
     if isinstance(event, KeyCreated):
@@ -236,6 +242,7 @@ def _created(key_id: bytes, version: int, event: KeyCreated) -> ApiKey:
         fingerprint=event.fingerprint,
         pepper_id=event.pepper_id,
         changed_at=event.occurred_at,
+        created_at=event.occurred_at,
     )
 
 

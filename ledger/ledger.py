@@ -55,6 +55,7 @@ class CreatedKey(msgspec.Struct, frozen=True):
     id: bytes
     name: str
     secret: Secret
+    expires_at: int | None = None
 
 
 class RotatedKey(msgspec.Struct, frozen=True):
@@ -184,6 +185,7 @@ class Ledger:
 
     def create_key(self, org: Organization, actor: Actor, new: NewKey) -> CreatedKey:
         """Mint a key; the answer holds its secret, which is shown once."""
+        require_admin(actor, "create keys")
         stamp = self._stamp(org, actor)
         owner = self._owner(org, new.owner or actor.name)
         created, decision = self._mint(org, new, owner, stamp, predecessor_id=None)
@@ -233,15 +235,26 @@ class Ledger:
         )
 
     def rotate_key(
-        self, org: Organization, actor: Actor, credential: Credential, overlap: timedelta = DEFAULT_OVERLAP
+        self,
+        org: Organization,
+        actor: Actor,
+        credential: Credential,
+        overlap: timedelta = DEFAULT_OVERLAP,
+        expires_at: int | msgspec.UnsetType | None = msgspec.UNSET,
     ) -> RotatedKey:
-        """Mint a successor with the key's name, owner and scopes; the key works on until the overlap ends."""
+        """Mint a successor with the key's name, owner and scopes; the key works on until the overlap ends.
+
+        Where `expires_at` does not say otherwise, the successor gets the lifetime of the key anew.
+        """
         if not timedelta() <= overlap <= MAX_OVERLAP:
             raise InvalidInput(f"the overlap must be from 0 to {MAX_OVERLAP.days} days")
+        require_admin(actor, "rotate keys")
         key = self.key(org, credential)
         stamp = self._stamp(org, actor, key.changed_at)
         owner = Owner(key.owner_id, key.owner)
-        new = NewKey(key.name, scopes=key.scopes)
+        if isinstance(expires_at, msgspec.UnsetType):
+            expires_at = api_key.renewed_expiry(key, stamp.recorded_at)
+        new = NewKey(key.name, expires_at=expires_at, scopes=key.scopes)
         successor, minted = self._mint(org, new, owner, stamp, predecessor_id=key.id)
         rotated = api_key.rotate(key, successor.id, overlap // MICROSECOND, stamp)
         self._streams.append([Decision(key.id, key.version + 1, rotated), minted])
@@ -294,7 +307,6 @@ class Ledger:
     def _mint(
         self, org: Organization, new: NewKey, owner: Owner, stamp: Stamp, predecessor_id: bytes | None
     ) -> tuple[CreatedKey, Decision]:
-        require_admin(stamp.actor, "create keys")
         key_id = ids.random_id(self._random_bytes)
         secret = new_secret(org.secret_prefix, self._random_bytes)
         pepper_id = self._peppers.current
@@ -310,7 +322,8 @@ class Ledger:
             scopes=api_key.validate_scopes(new.scopes),
             predecessor_id=predecessor_id,
         )
-        return CreatedKey(org.name, key_id, event.name, secret), Decision(key_id, 1, event)
+        created = CreatedKey(org.name, key_id, event.name, secret, event.expires_at)
+        return created, Decision(key_id, 1, event)
 
     def _owner(self, org: Organization, name: str | None) -> Owner:
         if name is None:

@@ -22,7 +22,7 @@ _BODY_LENGTH = 43
 _SUM_LENGTH = 6
 _SECRET_BYTES = 32
 _SHOWN = 4
-_SHORTEST = 1 + 1 + _BODY_LENGTH + 1 + _SUM_LENGTH
+SHORTEST_SECRET = 1 + 1 + _BODY_LENGTH + 1 + _SUM_LENGTH
 _PREFIX = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 _SECRET = re.compile(r"[a-z][a-z0-9]{0,15}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", re.ASCII)
 
@@ -86,7 +86,7 @@ class Peppers(msgspec.Struct, frozen=True):
 
 def holds_secret(text: str) -> bool:
     """Whether a secret, or what looks like one, stands anywhere in the text."""
-    return len(text) >= _SHORTEST and _SECRET.search(text) is not None
+    return len(text) >= SHORTEST_SECRET and _SECRET.search(text) is not None
 
 
 def refuse_secrets(what: str, *texts: str | None) -> None:

@@ -1,6 +1,8 @@
 """Uses as services report them, and the events that they become."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeAlias
 
 import msgspec
 
@@ -10,6 +12,7 @@ from ledger.errors import InvalidInput
 from ledger.events import KeyUsed, UseDetails
 from ledger.moments import MICROSECOND, format_moment
 from ledger.observation import ExternalKey
+from ledger.secret import SHORTEST_SECRET, refuse_secrets
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
 MAX_COUNT = 1_000_000_000
@@ -45,6 +48,16 @@ class Refusal(msgspec.Struct, frozen=True):
 
     where: str | int
     reason: str
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """Something that was read and is kept, but for a part that cannot be right, with the reason."""
+
+    where: str | int
+    reason: str
+
+
+OnDoubt: TypeAlias = Callable[[Doubt], object]
 
 
 class Intake(msgspec.Struct):
@@ -95,8 +108,15 @@ def check_texts(service: str, *others: str | None) -> None:
             continue
         if "\0" in text:
             raise InvalidInput(f"{text[:20]!r} holds a NUL character")
-        if len(text) > MAX_TEXT:
-            raise InvalidInput(f"{text[:20]!r}... has {len(text)} characters; {MAX_TEXT} is the most")
+        # Most texts are too short for either fault, or have not the two separators of a secret.
+        if len(text) >= SHORTEST_SECRET and (text.count("_") > 1 or len(text) > MAX_TEXT):
+            _check_long(text)
+
+
+def _check_long(text: str) -> None:
+    refuse_secrets("what was said of the use", text)
+    if len(text) > MAX_TEXT:
+        raise InvalidInput(f"{text[:20]!r}... has {len(text)} characters; {MAX_TEXT} is the most")
 
 
 def use_stream_id(use: Use, organization_id: bytes, random_bytes: ids.RandomBytes) -> bytes:

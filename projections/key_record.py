@@ -95,6 +95,14 @@ class KeyRecord(msgspec.Struct, frozen=True):
         return self.source == MINTED_HERE
 
     @property
+    def known_positions(self) -> tuple[int | None, ...]:
+        """What shows since when the key exists: its creation, else its first uses and what sources said."""
+        if self.created_position is not None:
+            return (self.created_position,)
+        first = (use.first_position for use in self.uses if use.first_at == self.first_used_at)
+        return (*first, self.state_position, self.summary_position)
+
+    @property
     def services(self) -> list[str]:
         """What was called with the key, sorted."""
         return sorted({use.service for use in self.uses})

@@ -15,7 +15,7 @@ from ledger.importers.files import UNREADABLE, find_files, open_file, why_unread
 from ledger.importers.values import moment_in, quoted
 from ledger.moments import MICROSECOND, format_moment, moment_of
 from ledger.observation import Observation
-from ledger.usage import FUTURE_TOLERANCE, Refusal
+from ledger.usage import FUTURE_TOLERANCE, Doubt, OnDoubt, Refusal
 
 REPORTER = "iam-access-keys"
 SUFFIXES = (".json", ".json.gz")
@@ -73,19 +73,21 @@ class _Listed(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
-def read_access_keys(paths: Iterable[Path], now: int) -> Iterator[AccessKeyItem]:
+def read_access_keys(
+    paths: Iterable[Path], now: int, on_doubt: OnDoubt = lambda _doubt: None
+) -> Iterator[AccessKeyItem]:
     """What the answers in the files and folders say; InvalidInput at once for a path that does not exist.
 
     An answer was given when its `date` header says. Without one, it is at least as young as its newest
-    creation that is not after `now`.
+    creation that is not after `now`. `on_doubt` hears of each key whose creation cannot be right.
     """
-    return _read_files(find_files(paths, SUFFIXES), now)
+    return _read_files(find_files(paths, SUFFIXES), now, on_doubt)
 
 
-def _read_files(files: Iterable[Path], now: int) -> Iterator[AccessKeyItem]:
+def _read_files(files: Iterable[Path], now: int, on_doubt: OnDoubt) -> Iterator[AccessKeyItem]:
     for file in files:
         try:
-            yield from _answer_items(_load(file), file.name, now)
+            yield from _answer_items(_load(file), file.name, now, on_doubt)
         except UNREADABLE as error:
             yield Refusal(file.name, why_unreadable(error))
         except InvalidInput as error:
@@ -104,7 +106,7 @@ def _load(file: Path) -> _Answer:
     return answer.data or answer
 
 
-def _answer_items(answer: _Answer, where: str, now: int) -> Iterator[AccessKeyItem]:
+def _answer_items(answer: _Answer, where: str, now: int, on_doubt: OnDoubt) -> Iterator[AccessKeyItem]:
     if answer.access_key_metadata is None:
         raise InvalidInput("is no answer of ListAccessKeys: it has no AccessKeyMetadata")
     listed: list[_Listed] = []
@@ -116,7 +118,7 @@ def _answer_items(answer: _Answer, where: str, now: int) -> Iterator[AccessKeyIt
     if listed:
         at = _answered_at(answer, listed, now)
         for key in listed:
-            yield from _key_items(key, at, where)
+            yield _observation(key, at, where, on_doubt)
 
 
 def _listed(metadata: _Metadata) -> _Listed:
@@ -156,21 +158,21 @@ def _header_moment(written: str, now: int) -> int:
     return at
 
 
-def _key_items(listed: _Listed, at: int, where: str) -> Iterator[AccessKeyItem]:
+def _observation(listed: _Listed, at: int, where: str, on_doubt: OnDoubt) -> Observation:
     created_at = listed.created_at
-    is_created = created_at is None or created_at <= at
-    yield Observation(
+    if created_at is not None and created_at > at:
+        reason = (
+            f"CreateDate of {listed.key_id}: {format_moment(created_at)} is after the answer itself"
+            f" ({format_moment(at)}); the key is kept, its creation counts as unknown"
+        )
+        on_doubt(Doubt(where, reason))
+        created_at = None
+    return Observation(
         key=access_key(listed.key_id, None),
         occurred_at=at,
         reporter=REPORTER,
         state=_STATES[listed.status] if listed.status else None,
-        created_at=created_at if is_created else None,
+        created_at=created_at,
         owner=listed.owner,
         where=where,
     )
-    if created_at is not None and not is_created:
-        yield Refusal(
-            where,
-            f"CreateDate of {listed.key_id}: {format_moment(created_at)} is after the answer itself"
-            f" ({format_moment(at)}); the key is kept, its creation counts as unknown",
-        )

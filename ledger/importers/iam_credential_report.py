@@ -17,7 +17,7 @@ from ledger.importers.credential_report_file import SLOTS, CredentialReport, Row
 from ledger.importers.values import moment_in, quoted
 from ledger.moments import MICROSECOND, SECOND_US, format_moment, parse_moment
 from ledger.observation import ExternalKey, Observation, UsageSummary
-from ledger.usage import FUTURE_TOLERANCE, Refusal
+from ledger.usage import FUTURE_TOLERANCE, Doubt, OnDoubt, Refusal
 
 REPORTER = "iam-credential-report"
 # Before this day AWS did not record the use of access keys, so `N/A` says nothing about it.
@@ -57,15 +57,20 @@ class _Slot(msgspec.Struct, frozen=True):
         return _where(self.row)
 
 
-def read_credential_report(path: Path, generated_at: int | None, now: int) -> Iterator[ReportItem]:
+def read_credential_report(
+    path: Path, generated_at: int | None, now: int, on_doubt: OnDoubt = lambda _doubt: None
+) -> Iterator[ReportItem]:
     """All that the report in the file says; InvalidInput at once if it is none. See `report_items`."""
-    return report_items(load_credential_report(path), generated_at, now)
+    return report_items(load_credential_report(path), generated_at, now, on_doubt)
 
 
-def report_items(report: CredentialReport, generated_at: int | None, now: int) -> Iterator[ReportItem]:
+def report_items(
+    report: CredentialReport, generated_at: int | None, now: int, on_doubt: OnDoubt = lambda _doubt: None
+) -> Iterator[ReportItem]:
     """All that a report says; `generated_at` is when AWS made it.
 
-    Where that is not given, the report's own word counts, or else `assumed_generation`.
+    Where that is not given, the report's own word counts, or else `assumed_generation`. `on_doubt` hears of
+    each key whose creation cannot be right.
     """
     at = next((moment for moment in (generated_at, report.generated_at) if moment is not None), None)
     if at is None:
@@ -75,7 +80,7 @@ def report_items(report: CredentialReport, generated_at: int | None, now: int) -
             f"a report of {format_moment(at)} is in the future: it is {format_moment(now)} here;"
             " say when the report was generated"
         )
-    return _items(report, at)
+    return _items(report, at, on_doubt)
 
 
 def assumed_generation(report: CredentialReport, now: int) -> int:
@@ -97,7 +102,7 @@ def _past_date(text: str) -> int | None:
         return None
 
 
-def _items(report: CredentialReport, at: int) -> Iterator[ReportItem]:
+def _items(report: CredentialReport, at: int, on_doubt: OnDoubt) -> Iterator[ReportItem]:
     for row in report.rows:
         if row.defect is not None:
             yield Refusal(_where(row), row.defect)
@@ -106,7 +111,7 @@ def _items(report: CredentialReport, at: int) -> Iterator[ReportItem]:
             try:
                 slot = _slot(row, number, at)
                 if slot is not None:
-                    yield from _slot_items(slot)
+                    yield from _slot_items(slot, on_doubt)
             except InvalidInput as error:
                 yield Refusal(_where(row), str(error))
 
@@ -135,7 +140,7 @@ def _check_empty(row: Row, name: str) -> None:
         )
 
 
-def _slot_items(slot: _Slot) -> Iterator[ReportItem]:
+def _slot_items(slot: _Slot, on_doubt: OnDoubt) -> Iterator[ReportItem]:
     is_created = slot.rotated_at <= slot.generated_at
     yield Observation(
         key=slot.key,
@@ -147,11 +152,11 @@ def _slot_items(slot: _Slot) -> Iterator[ReportItem]:
         where=slot.where,
     )
     if not is_created:
-        yield Refusal(
-            slot.where,
+        reason = (
             f"{slot.name}_last_rotated: {format_moment(slot.rotated_at)} is after the report itself"
-            f" ({format_moment(slot.generated_at)}); the key is kept, its creation counts as unknown",
+            f" ({format_moment(slot.generated_at)}); the key is kept, its creation counts as unknown"
         )
+        on_doubt(Doubt(slot.where, reason))
     if slot.generated_at >= TRACKING_STARTED_AT:
         yield _summary(slot)
 

@@ -34,7 +34,7 @@ def _never_used(record: KeyRecord, context: Context) -> Verdict | None:
     return verdict(
         f"not used once since it {began} at {format_moment(since)},"
         f" {format_duration(age)} ago (grace {grace})",
-        record.created_position,
+        *record.known_positions,
         record.summary_position,
     )
 
@@ -44,7 +44,7 @@ def _no_usage_data(record: KeyRecord, context: Context) -> Verdict | None:
         return None
     return verdict(
         f"nobody can tell whether it is used: {missing_coverage(record, context.as_of, context.policy)}",
-        record.created_position,
+        *record.known_positions,
         *_last_use_positions(record),
         record.summary_position,
     )

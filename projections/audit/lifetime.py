@@ -19,7 +19,7 @@ def _aged(record: KeyRecord, context: Context) -> Verdict | None:
         message = f"known since {format_moment(since)} (creation unknown), so at least {how_old}"
     else:
         message = f"created {format_moment(since)}, {how_old}"
-    return verdict(message, record.created_position)
+    return verdict(message, *record.known_positions)
 
 
 def _used_after_revocation(record: KeyRecord, _context: Context) -> Verdict | None:

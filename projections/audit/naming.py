@@ -65,7 +65,7 @@ def _undescriptive(record: KeyRecord, context: Context) -> Verdict | None:
         return None
     return verdict(
         f"the name {why}; say who uses it where, as in github-actions-prod",
-        record.created_position,
+        *record.known_positions,
     )
 
 

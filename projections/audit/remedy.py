@@ -14,7 +14,11 @@ AWS = "aws"
 
 _IAM_USER = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _USER_ARN = re.compile(r"arn:[\w-]+:iam::\d*:user/(?:[^/]+/)*(?P<user>[\w+=,.@-]{1,64})", re.ASCII)
+_ROOT_ARN = re.compile(r"arn:[\w-]+:iam::\d*:root(?:/|$)", re.ASCII)
+# So a credential report calls the root account.
+_ROOT = "<root_account>"
 _ANY_ACCESS_KEY = "ACCESS_KEY_ID"
+_ANY_USER = "USER_NAME"
 
 _SOME_AWS_KEY = KeyRecord(
     id=bytes(16),
@@ -83,8 +87,7 @@ def _here(action: Action, key: str) -> str:
 
 
 def _aws(action: Action, record: KeyRecord) -> str:
-    user = _iam_user(record)
-    user_option = f" --user-name {shlex.quote(user)}" if user else ""
+    user_option = _user_option(record)
     match action:
         case Action.DISABLE | Action.REVOKE:
             return _deactivate(record, user_option)
@@ -111,8 +114,19 @@ def _deactivate(record: KeyRecord, user_option: str) -> str:
     return f"{command}  # its id: aws iam list-access-keys{user_option}" if slot else command
 
 
+def _user_option(record: KeyRecord) -> str:
+    """Whose key it is; without it AWS means the user who types the command, which suits root's keys alone."""
+    if _is_of_root(record):
+        return ""
+    return f" --user-name {shlex.quote(_iam_user(record) or _ANY_USER)}"
+
+
+def _is_of_root(record: KeyRecord) -> bool:
+    return record.owner == _ROOT or _ROOT_ARN.match(record.external_id or "") is not None
+
+
 def _iam_user(record: KeyRecord) -> str | None:
-    """The IAM user whose key it is; None for the root account's keys and where nobody said."""
+    """The IAM user whose key it is; None where nobody said."""
     for text in (record.owner or "", (record.external_id or "").rpartition("/")[0]):
         if found := _USER_ARN.fullmatch(text):
             return found["user"]

@@ -230,6 +230,20 @@ class TestUses:
         assert refusals[0].where == 7
         assert reason in refusals[0].reason
 
+    @pytest.mark.parametrize(
+        "field", ["service", "caller", "reporter", "source_ip", "user_agent", "given_id"]
+    )
+    def test_a_use_that_holds_a_secret_is_neither_stored_nor_repeated(self, world: World, field: str) -> None:
+        created = world.create()
+        text = created.secret.reveal()
+        wrong = msgspec.structs.replace(use(created.id, where=7), **{field: f"curl/8 {text}"})
+
+        intake, refusals = world.record([wrong, use(created.id, "after")])
+
+        assert intake == Intake(read=2, stored=1, refused=1)
+        assert "holds a secret" in refusals[0].reason
+        assert text not in refusals[0].reason
+
     def test_what_could_not_be_read_is_counted_and_passed_on(self, world: World) -> None:
         created = world.create()
         unreadable = Refusal(3, "not JSON")

@@ -18,7 +18,7 @@ from ledger.credentials import Credential
 from ledger.errors import InvalidInput, WrongState
 from ledger.events import Event, KeyRotated, KeyState, KeyUsed, KeyUseDenied
 from ledger.ledger import MAX_OVERLAP, CreatedKey, KeyChanges, NewKey
-from ledger.moments import MICROSECOND
+from ledger.moments import LATEST, MICROSECOND
 from ledger.schema import credentials
 from ledger.usage import Use
 from tests.world import World
@@ -243,6 +243,58 @@ def test_a_rotation_mints_a_successor_with_the_same_name_owner_and_scopes(world:
     assert msgspec.structs.replace(old, **same, overlap_ends_at=None) == msgspec.structs.replace(
         successor, **same
     )
+
+
+def test_a_successor_has_the_lifetime_of_its_predecessor_anew(world: World) -> None:
+    created = world.create(expires_in=timedelta(days=90))
+    world.clock.advance(timedelta(days=80))
+
+    rotated = world.ledger.rotate_key(world.org, world.admin, world.credential(created.id))
+
+    successor = world.ledger.key(world.org, world.credential(rotated.successor.id))
+    assert successor.expires_at == world.clock.at + timedelta(days=90) // MICROSECOND
+    assert rotated.successor.expires_at == successor.expires_at
+
+
+def test_a_lifetime_that_was_set_later_counts_from_the_creation_too(world: World) -> None:
+    created = world.create()
+    world.clock.advance(timedelta(days=20))
+    later = KeyChanges(expires_at=world.clock.at + timedelta(days=10) // MICROSECOND)
+    world.ledger.change_key(world.org, world.admin, world.credential(created.id), later)
+
+    rotated = world.ledger.rotate_key(world.org, world.admin, world.credential(created.id))
+
+    assert rotated.successor.expires_at == world.clock.at + timedelta(days=30) // MICROSECOND
+
+
+def test_no_successor_lives_beyond_the_years_that_can_be_told(world: World) -> None:
+    new = NewKey("billing", expires_at=LATEST - 1)
+    created = world.ledger.create_key(world.org, world.admin, new)
+    world.clock.advance(timedelta(days=1))
+
+    rotated = world.ledger.rotate_key(world.org, world.admin, world.credential(created.id))
+
+    assert rotated.successor.expires_at == LATEST
+
+
+@pytest.mark.parametrize("expires_in", [None, timedelta(days=1)])
+def test_a_rotation_may_set_another_end_or_none(world: World, expires_in: timedelta | None) -> None:
+    created = world.create(expires_in=timedelta(days=90))
+    expires_at = None if expires_in is None else world.clock.at + expires_in // MICROSECOND
+
+    rotated = world.ledger.rotate_key(
+        world.org, world.admin, world.credential(created.id), expires_at=expires_at
+    )
+
+    assert rotated.successor.expires_at == expires_at
+
+
+def test_an_overlap_ends_with_the_old_key_at_the_latest(world: World) -> None:
+    created = world.create(expires_in=timedelta(days=3))
+
+    rotated = world.ledger.rotate_key(world.org, world.admin, world.credential(created.id), timedelta(days=7))
+
+    assert rotated.overlap_ends_at == created.expires_at
 
 
 @pytest.mark.parametrize("overlap", [-MICROSECOND, MAX_OVERLAP + MICROSECOND])

@@ -12,6 +12,7 @@ from ledger.ledger import KeyChanges, NewKey
 from ledger.observation import Coverage, ExternalKey, Observation, UsageSummary
 from ledger.usage import Use
 from projections import view as module
+from projections.audit.report import AuditScope, audit
 from projections.catch_up import TABLES, catch_up
 from projections.key_record import KeyRecord
 from projections.view import View, open_view
@@ -240,6 +241,25 @@ def test_now_is_the_clock_where_an_event_is_of_a_far_future(office: Office) -> N
     with open_view(office.database, office.id, now=office.now) as view:
         assert view.as_of == office.now
         assert view.records() == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Use(ACCESS_KEY, "s3", CREATED, reporter="cloudtrail"),
+        Observation(ACCESS_KEY, CREATED, "cloudtrail", state=KeyState.ACTIVE),
+        UsageSummary(ACCESS_KEY, START, "report", START - DAY, START, last_used_at=CREATED),
+    ],
+    ids=["a use", "a state", "a summary"],
+)
+def test_every_finding_on_a_key_of_unknown_creation_cites_what_told_of_it(office: Office, told: Item) -> None:
+    office.record([told])
+
+    record = only(office.records())
+
+    report = audit(AuditScope("acme", START, position=4, tool_version="0"), [record])
+    assert "aged-key" in {finding.rule for finding in report.findings}
+    assert all(finding.evidence for finding in report.findings)
 
 
 def test_temporary_credentials_are_marked(office: Office) -> None:

@@ -17,6 +17,22 @@ def test_a_created_key_shows_its_secret_once_with_the_organization_and_a_hint(ke
     assert secret[1] not in keyledger.well("key", "show", "ci-github-actions").out
 
 
+def test_a_second_key_of_one_name_is_made_with_a_hint(keyledger: Door) -> None:
+    first = keyledger.well("key", "create", "ci")
+    second = keyledger.well("key", "create", "ci", "--format", "json")
+    other = keyledger.well("key", "create", "cd")
+
+    assert "another key of that name" in second.err
+    assert "another key of that name" not in first.err + second.out + other.err
+
+
+def test_the_name_of_a_revoked_key_is_free_again(keyledger: Door) -> None:
+    keyledger.create("ci")
+    keyledger.well("key", "revoke", "ci", "--yes")
+
+    assert "another key of that name" not in keyledger.well("key", "create", "ci").err
+
+
 def test_the_secret_alone_can_be_piped_into_a_check(keyledger: Door) -> None:
     secret = keyledger.well("key", "create", "ci", "--format", "secret").out
 
@@ -74,6 +90,29 @@ def test_a_rotation_tells_how_to_end_the_old_key(keyledger: Door) -> None:
     command = re.search(r"keyledger (key revoke [0-9a-f]{8})", answer.err)
     assert command is not None
     keyledger.well(*command[1].split(), "--yes")
+
+
+def test_a_rotation_says_when_the_successor_ends(keyledger: Door) -> None:
+    old = keyledger.create("ci", "--expires-in", "90d")
+    rotate = ("key", "rotate", "ci", "--format", "json")
+
+    alike = keyledger.well(*rotate).json
+    shorter = keyledger.well(*rotate, "--expires-in", "1d").json
+    endless = keyledger.well("key", "rotate", "ci", "--expires-in", "never").out
+
+    assert None not in (old["expires_at"], alike["expires_at"], shorter["expires_at"])
+    assert shorter["expires_at"] < old["expires_at"] < alike["expires_at"]
+    assert re.search(r"^Expires +never$", endless, re.MULTILINE)
+    assert keyledger("key", "rotate", "ci", "--expires-in", "soon").status == 2
+
+
+def test_a_rotation_without_an_overlap_says_that_the_old_key_is_refused(keyledger: Door) -> None:
+    old = keyledger.create("ci")
+
+    answer = keyledger.well("key", "rotate", "ci", "--overlap", "0d")
+
+    assert f"The old key {old['id'][:8]} is refused from now on." in answer.err
+    assert keyledger("check", stdin=old["secret"]).out == "not valid: ci of acme is rotated\n"
 
 
 def test_a_revoked_key_is_refused_from_then_on(keyledger: Door) -> None:

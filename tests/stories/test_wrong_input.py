@@ -100,20 +100,19 @@ def test_a_member_reads_and_an_admin_manages(keyledger: Door) -> None:
     keyledger.well("member", "add", "bob@example.com", "--role", "member")
     asbob = ("--as", "bob@example.com")
 
-    refusals = [
-        complaint(keyledger(*command, *asbob))
-        for command in (
-            ("key", "create", "other"),
-            ("key", "rotate", "ci"),
-            ("key", "disable", "ci"),
-            ("key", "revoke", "ci", "--yes"),
-            ("member", "add", "eve@example.com", "--role", "admin"),
-            ("member", "remove", "ada@example.com", "--yes"),
-            ("use", "append", "-"),
-        )
-    ]
+    for command, doing in (
+        (("key", "create", "other"), "create keys"),
+        (("key", "rotate", "ci"), "rotate keys"),
+        (("key", "disable", "ci"), "disable keys"),
+        (("key", "revoke", "ci", "--yes"), "revoke keys"),
+        (("member", "add", "eve@example.com", "--role", "admin"), "add members"),
+        (("member", "remove", "ada@example.com", "--yes"), "remove members"),
+        (("use", "append", "-"), "record uses"),
+    ):
+        line = complaint(keyledger(*command, *asbob))
 
-    assert all("bob@example.com has the role member and may only read" in line for line in refusals)
+        assert "bob@example.com has the role member and may only read" in line
+        assert line.endswith(doing)
     keyledger.well("key", "list", *asbob)
 
 

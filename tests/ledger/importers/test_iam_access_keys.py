@@ -14,7 +14,7 @@ from ledger.importers.iam_access_keys import AccessKeyItem, read_access_keys
 from ledger.importers.iam_credential_report import read_credential_report
 from ledger.moments import parse_moment
 from ledger.observation import ExternalKey, Observation, linkage
-from ledger.usage import Refusal
+from ledger.usage import Doubt, Refusal
 
 NOW = parse_moment("2026-01-01")
 CREATED = "2024-05-31T12:00:00+00:00"
@@ -57,13 +57,15 @@ OBSERVED = Observation(
 
 
 def test_the_real_answers_give_every_key_and_one_line_for_each_impossible_date(real_data: Path) -> None:
+    # given
+    doubts: list[Doubt] = []
+
     # when
-    items = list(read_access_keys([real_data / "iam-access-keys"], NOW))
+    items = list(read_access_keys([real_data / "iam-access-keys"], NOW, doubts.append))
 
     # then
-    refused = [item.reason for item in items if isinstance(item, Refusal)]
-    assert sum(isinstance(item, Observation) for item in items) == 18
-    assert [reason.split(" is after")[0] for reason in refused] == [
+    assert sum(isinstance(item, Observation) for item in items) == len(items) == 18
+    assert [doubt.reason.split(" is after")[0] for doubt in doubts] == [
         "CreateDate of AKIAJRLD3ESRQSWUHEGG: 2017-05-08T19:36:32Z",
         "CreateDate of AKIAY5Y4D45RLQZNWRQL: 2099-02-03T09:50:21Z",
         "CreateDate of AKIAIFX6HPKAM5F7JVAA: 2099-08-10T11:12:31Z",
@@ -136,18 +138,25 @@ def test_an_answer_without_a_date_is_as_old_as_its_newest_past_creation(
     assert seen == [(f"AKIA{number}", parse_moment(CREATED)) for number in (2, 1, 3)]
 
 
-def test_a_creation_after_the_answer_is_unknown_and_told(read: Read) -> None:
+def test_a_creation_after_the_answer_is_unknown_and_told(tmp_path: Path) -> None:
+    # given
+    file = tmp_path / "answer"
+    file.write_text(json.dumps(answer(key(CreateDate="2099-01-01T00:00:00Z"), ResponseMetadata=HEADERS)))
+    doubts: list[Doubt] = []
+
     # when
-    observed, refusal = read(answer(key(CreateDate="2099-01-01T00:00:00Z"), ResponseMetadata=HEADERS))
+    (observed,) = read_access_keys([file], NOW, doubts.append)
 
     # then
     assert isinstance(observed, Observation)
     assert observed.created_at is None
-    assert refusal == Refusal(
-        "answer",
-        "CreateDate of AKIA1: 2099-01-01T00:00:00Z is after the answer itself (2024-06-01T00:00:00Z);"
-        " the key is kept, its creation counts as unknown",
-    )
+    assert doubts == [
+        Doubt(
+            "answer",
+            "CreateDate of AKIA1: 2099-01-01T00:00:00Z is after the answer itself (2024-06-01T00:00:00Z);"
+            " the key is kept, its creation counts as unknown",
+        )
+    ]
 
 
 def test_a_user_without_keys_says_nothing(read: Read) -> None:

@@ -53,7 +53,10 @@ def test_what_remains_of_a_rotation_is_to_revoke_the_old_key() -> None:
         (
             Action.REVOKE,
             aws(owner=None),
-            "aws iam update-access-key --access-key-id AKIAIOSFODNN7EXAMPLE --status Inactive",
+            (
+                "aws iam update-access-key --user-name USER_NAME --access-key-id AKIAIOSFODNN7EXAMPLE"
+                " --status Inactive"
+            ),
         ),
         (
             Action.REVOKE,
@@ -72,6 +75,8 @@ def test_what_remains_of_a_rotation_is_to_revoke_the_old_key() -> None:
             ),
         ),
         (Action.ROTATE, aws(), "aws iam create-access-key --user-name kaleb"),
+        (Action.ROTATE, aws(owner=None), "aws iam create-access-key --user-name USER_NAME"),
+        (Action.ROTATE, aws(owner="<root_account>"), "aws iam create-access-key"),
         (Action.SPLIT, aws(), "aws iam create-user --user-name CALLER-NAME"),
         (Action.REPORT_USE, aws(), "keyledger import iam-credential-report FILE"),
         (Action.RENAME, aws(), "rename AKIAIOSFODNN7EXAMPLE at its source (aws)"),
@@ -90,10 +95,10 @@ def test_a_key_of_elsewhere_is_remedied_at_its_source(
     assert remedy(action, record) == command
 
 
-@pytest.mark.parametrize("owner", ["kaleb; rm -rf /", "$(id)", "--status Active", "<root_account>"])
+@pytest.mark.parametrize("owner", ["kaleb; rm -rf /", "$(id)", "--status Active", "<root account>"])
 def test_no_owner_can_smuggle_words_into_a_command(owner: str) -> None:
-    command = remedy(Action.REVOKE, aws(owner=owner))
-    assert command == "aws iam update-access-key --access-key-id AKIAIOSFODNN7EXAMPLE --status Inactive"
+    command = remedy(Action.ROTATE, aws(owner=owner))
+    assert command == "aws iam create-access-key --user-name USER_NAME"
 
 
 def test_no_external_id_can_smuggle_words_into_a_command() -> None:

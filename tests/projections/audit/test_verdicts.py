@@ -66,7 +66,7 @@ from tests.projections.audit.records import (
             "aged-key",
             aws(created_at=None, created_position=None, known_since=NOW - 91 * DAY),
             "known since 2025-10-02T00:00:00Z (creation unknown), so at least 91d old (limit 90d)",
-            (),
+            (2,),
         ),
         (
             "used-after-revocation",
