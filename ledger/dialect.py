@@ -1,6 +1,6 @@
 """What every database under a ledger must bring: its locks, its bulk append, its words for errors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from enum import IntEnum
 from types import TracebackType
@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Engine
 
 # originator_id, originator_version, topic, state
 EventRow: TypeAlias = tuple[bytes, int, str, bytes]
+
+OnWait: TypeAlias = Callable[[], object]
 
 LOCK_TIMEOUT_S = 30
 POOL_SIZE = 20
@@ -55,11 +57,14 @@ class Dialect(Protocol):
     def attempt(self, connection: Connection) -> AbstractContextManager[object]:
         """A part of a transaction that may fail without ending the rest."""
 
-    def append(self, connection: Connection, first: int, rows: Sequence[EventRow]) -> None:
-        """Insert rows, all or none, numbered from `first`.
+    def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
+        """Insert rows, all or none, numbered from `first`; calls `on_wait` before it waits for that.
 
         Raises eventsourcing's IntegrityError where a place in a stream is taken.
         """
+
+    def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
+        """Stream id, topic and state of what stands in those of the streams that are taken."""
 
     def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
         """The first row of a query with one `?`, or None, as of the latest commit."""

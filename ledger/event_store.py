@@ -17,7 +17,7 @@ from eventsourcing.persistence import (
 from sqlalchemy import Connection, Row, exc, select
 
 from ledger.database import Database, insert
-from ledger.dialect import EventRow
+from ledger.dialect import EventRow, OnWait
 from ledger.schema import events, tracking
 
 SUBSCRIPTION_BATCH = 500
@@ -36,21 +36,21 @@ class EventRecorder(ProcessRecorder):
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def append(self, connection: Connection, rows: Sequence[EventRow]) -> int:
+    def append(self, connection: Connection, rows: Sequence[EventRow], on_wait: OnWait = lambda: None) -> int:
         """Append rows within a write transaction; returns the position of the last one.
 
         Raises IntegrityError where a place is taken; the transaction must then be rolled back.
         """
         last = max_position(connection)
         if rows:
-            self.database.dialect.append(connection, last + 1, rows)
+            self.database.dialect.append(connection, last + 1, rows, on_wait)
         return last + len(rows)
 
-    def try_append(self, connection: Connection, rows: Sequence[EventRow]) -> bool:
+    def try_append(self, connection: Connection, rows: Sequence[EventRow], on_wait: OnWait) -> bool:
         """Append rows within a write transaction if all their places are free; says whether they were."""
         try:
             with self.database.dialect.attempt(connection):
-                self.append(connection, rows)
+                self.append(connection, rows, on_wait)
         except IntegrityError:
             return False
         return True

@@ -65,7 +65,7 @@ class ObservedDetails(msgspec.Struct, frozen=True, array_like=True):
     created_by: str | None = None
 
 
-class UseDetails(msgspec.Struct, frozen=True, array_like=True):
+class UseDetails(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a use came from."""
 
     source_ip: str | None = None
@@ -207,7 +207,7 @@ class KeyRevoked(Event, frozen=True, array_like=True):
     reason: str | None = None
 
 
-class KeyUsed(Event, frozen=True, array_like=True):
+class KeyUsed(Event, frozen=True, array_like=True, gc=False):
     """Its own stream. `occurred_at` is the first moment and `last_at` the last, where uses were coalesced."""
 
     topic = "key-used/1"

@@ -18,6 +18,9 @@ ID_BYTES = 16
 
 RandomBytes: TypeAlias = Callable[[int], bytes]
 
+_FREE_BITS = (1 << 80) - 1 & ~(0xF << 76) & ~(0b11 << 62)
+_MARKED_BITS = 8 << 76 | 0b10 << 62
+
 _encode_parts = msgspec.msgpack.Encoder().encode
 
 
@@ -34,8 +37,9 @@ def random_id(random_bytes: RandomBytes) -> bytes:
 
 def timed_id(moment: int, hashed: bytes) -> bytes:
     """A UUIDv8 that starts with the moment (microseconds since 1970) and goes on with ten bytes of a hash."""
-    marked = bytes((0x80 | hashed[0] & 0x0F, hashed[1], 0x80 | hashed[2] & 0x3F))
-    return (moment // 1000).to_bytes(6, "big") + marked + hashed[3:10]
+    # Version and variant by one number: this is done for every use.
+    rest = int.from_bytes(hashed[:10], "big") & _FREE_BITS | _MARKED_BITS
+    return (moment // 1000).to_bytes(6, "big") + rest.to_bytes(10, "big")
 
 
 def hashed_id(*parts: object) -> bytes:

@@ -1,20 +1,18 @@
 """Intake: streams of uses and observations into durable batches; repeats are recognized, refusals told."""
 
-from collections import defaultdict
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum
 from typing import TypeAlias
 
 import msgspec
-from sqlalchemy import Connection
 
-from ledger import credentials, ids
+from ledger import credentials, ids, outside
 from ledger.actor import Stamp
-from ledger.credentials import Credential
 from ledger.errors import InvalidInput
 from ledger.event_store import EventRecorder
-from ledger.events import Event, KeyObserved
+from ledger.events import Event
 from ledger.observation import (
     Coverage,
     ExternalKey,
@@ -22,26 +20,23 @@ from ledger.observation import (
     UsageSummary,
     content_id,
     covered,
-    is_slot,
-    linkage,
-    linked,
     observed,
     observed_key_id,
     summarized,
 )
-from ledger.repeats import Entry, Outcome, append_once, entry_of
-from ledger.usage import Intake, Refusal, Use, check_not_future, check_use, use_stream_id, used
+from ledger.outside import Told
+from ledger.repeats import Entry, Expected, Outcome, append_once, entry_of
+from ledger.usage import Acceptance, Intake, Refusal, Texts, Use, check_not_future
 
 BATCH_SIZE = 1000
 
-MATCHING = "keyledger"
+_HANDOVER_TIMEOUT_S = 1.0
 
 _CONFLICT = (
     "another use with this id and moment, but other content, is stored already;"
     " it was kept and this one was not"
 )
 
-Told: TypeAlias = Use | Observation | UsageSummary | Coverage
 OnRefused: TypeAlias = Callable[[Refusal], object]
 OnBatch: TypeAlias = Callable[[Intake, str | int], object]
 
@@ -92,7 +87,9 @@ class Recording:
         # Keys never leave the index, so what was known once is known.
         self._known = known
         self._ids: dict[ExternalKey, bytes] = {}
-        self._expects_repeats = False
+        self._checked: set[Texts] = set()
+        self._expected = Expected.NEW
+        self._handed_over = threading.Event()
 
     def run(self, items: Iterable[Item], on_refused: OnRefused, on_batch: OnBatch) -> Intake:
         """Take everything in, a batch at a time, in bounded memory."""
@@ -111,7 +108,10 @@ class Recording:
                         stored, behind = behind, None
                         acknowledge(stored.result())
                     if len(items_at_hand) == BATCH_SIZE:
+                        self._handed_over.clear()
                         behind = writer.submit(self._store, batch)
+                        # Or this thread would keep the interpreter to itself for its whole next batch.
+                        self._handed_over.wait(_HANDOVER_TIMEOUT_S)
                     else:
                         acknowledge(self._store(batch))
             finally:
@@ -123,9 +123,10 @@ class Recording:
     def _prepare(self, items: Sequence[Told | Refusal]) -> _Batch:
         stamp = self._stamp()
         self._learn(items, stamp.organization_id)
+        acceptance = Acceptance(stamp, self._random_bytes, self._checked)
         batch = _Batch([], [], stamp, items[-1].where)
         for item in items:
-            said = item if isinstance(item, Refusal) else self._entry(item, stamp)
+            said = item if isinstance(item, Refusal) else self._entry(item, stamp, acceptance)
             if isinstance(said, Refusal):
                 batch.refusals.append(said)
             else:
@@ -139,24 +140,24 @@ class Recording:
 
     def _try_to_store(self, batch: _Batch, *, again: bool) -> _Stored:
         entries, stamp = batch.entries, batch.stamp
+        unknown = outside.unheard_of([entry.item for entry in entries], stamp.organization_id, self._known)
         with self._recorder.database.write() as connection:
-            strangers = self._strangers(connection, entries, stamp)
-            self._meet(connection, strangers, entries, stamp)
+            strangers = outside.meet(connection, self._recorder, unknown, entries, stamp) if unknown else {}
             outcome = append_once(
-                connection, self._recorder, entries, expect_repeats=self._expects_repeats, again=again
+                connection,
+                self._recorder,
+                entries,
+                Expected.OUR_OWN if again else self._expected,
+                self._handed_over.set,
             )
-            links = self._index(connection, outcome.stored, stamp)
+            links = outside.index(connection, outcome.stored, stamp)
             append_once(connection, self._recorder, links)
         self._known |= strangers.keys()
-        self._expects_repeats = outcome.has_repeats
+        self._expected = Expected.SOME_REPEATS if outcome.has_repeats else Expected.NEW
         return _Stored(batch, outcome, len(strangers))
 
-    def _learn(self, batch: Sequence[Told | Refusal], organization_id: bytes) -> None:
-        asked = {
-            self._key_id(item.key, organization_id)
-            for item in batch
-            if not isinstance(item, Refusal | Coverage)
-        }
+    def _learn(self, items: Sequence[Told | Refusal], organization_id: bytes) -> None:
+        asked = {item.key for item in items if isinstance(item, Use) and isinstance(item.key, bytes)}
         asked -= self._known
         if asked:
             with self._recorder.database.read() as connection:
@@ -170,28 +171,21 @@ class Recording:
             key_id = self._ids[key] = observed_key_id(organization_id, key)
         return key_id
 
-    def _entry(self, item: Told, stamp: Stamp) -> Entry[Told] | Refusal:
+    def _entry(self, item: Told, stamp: Stamp, acceptance: Acceptance) -> Entry[Told] | Refusal:
         try:
-            stream_id, event = self._event(item, stamp)
+            stream_id, event = self._event(item, stamp, acceptance)
             return entry_of(item, stream_id, event)
         except InvalidInput as error:
             return Refusal(item.where, str(error))
         except UnicodeEncodeError:
             return Refusal(item.where, "a text in it is not Unicode and cannot be stored")
 
-    def _event(self, item: Told, stamp: Stamp) -> tuple[bytes, Event]:
+    def _event(self, item: Told, stamp: Stamp, acceptance: Acceptance) -> tuple[bytes, Event]:
         event: Event
         match item:
             case Use():
-                check_use(item, stamp.recorded_at)
-                key_id = self._key_id(item.key, stamp.organization_id)
-                if isinstance(item.key, bytes) and key_id not in self._known:
-                    raise InvalidInput(
-                        f"unknown key {ids.format_id(key_id)}; `keyledger key list` shows the keys"
-                    )
-                return use_stream_id(item, stamp.organization_id, self._random_bytes), used(
-                    item, key_id, stamp
-                )
+                event = acceptance.event(item, self._key_of(item, stamp))
+                return acceptance.stream_id(item), event
             case Observation():
                 check_not_future(item.occurred_at, stamp.recorded_at)
                 event = observed(item, self._key_id(item.key, stamp.organization_id), stamp)
@@ -203,48 +197,12 @@ class Recording:
                 event = covered(item, stamp)
         return content_id(event), event
 
-    def _strangers(
-        self, connection: Connection, entries: Sequence[Entry[Told]], stamp: Stamp
-    ) -> dict[bytes, Observation]:
-        """The outside keys that nobody has spoken of yet; under the append lock the answer stands."""
-        unknown: dict[bytes, Observation] = {}
-        for item in (entry.item for entry in entries):
-            if isinstance(item, Coverage) or isinstance(item.key, bytes):
-                continue
-            key_id = self._key_id(item.key, stamp.organization_id)
-            if key_id not in self._known and key_id not in unknown:
-                unknown[key_id] = Observation(item.key, item.occurred_at, item.reporter or item.key.source)
-        known = credentials.known(connection, stamp.organization_id, unknown)
-        return {key_id: seen for key_id, seen in unknown.items() if key_id not in known}
-
-    def _meet(
-        self,
-        connection: Connection,
-        strangers: dict[bytes, Observation],
-        entries: Sequence[Entry[Told]],
-        stamp: Stamp,
-    ) -> None:
-        """Observe the strangers that the batch itself says nothing more of."""
-        told = {entry.event.key_id for entry in entries if isinstance(entry.event, KeyObserved)}
-        silent = [observed(seen, key_id, stamp) for key_id, seen in strangers.items() if key_id not in told]
-        self._recorder.append(connection, [entry_of(None, content_id(event), event).row for event in silent])
-        credentials.index_observed(connection, silent)
-
-    def _index(
-        self, connection: Connection, stored: Sequence[Entry[Told]], stamp: Stamp
-    ) -> list[Entry[Told]]:
-        """Index what was said of outside keys; returns the links that follow from it."""
-        told = [(entry, entry.event) for entry in stored if isinstance(entry.event, KeyObserved)]
-        credentials.index_observed(connection, [event for _, event in told])
-        linkages = [(entry, event, link) for entry, event in told if (link := _linkage(event)) is not None]
-        kin = defaultdict(list)
-        for key in credentials.kindred(connection, stamp.organization_id, {link for _, _, link in linkages}):
-            kin[key.source, key.linkage].append(key)
-        return [
-            each
-            for entry, event, link in linkages
-            for each in _links(entry, event, kin[event.source, link], stamp)
-        ]
+    def _key_of(self, use: Use, stamp: Stamp) -> bytes:
+        if not isinstance(use.key, bytes):
+            return self._key_id(use.key, stamp.organization_id)
+        if use.key not in self._known:
+            raise InvalidInput(f"unknown key {ids.format_id(use.key)}; `keyledger key list` shows the keys")
+        return use.key
 
     def _count(self, stored: _Stored) -> list[Refusal]:
         """Add a batch to the counts; returns all that was refused of it."""
@@ -272,26 +230,3 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Told | Refusal]]:
             batch = []
     if batch:
         yield batch
-
-
-def _linkage(event: KeyObserved) -> str | None:
-    return linkage(event.personal.owner if event.personal else None, event.created_at)
-
-
-def _links(
-    entry: Entry[Told], event: KeyObserved, kin: Sequence[Credential], stamp: Stamp
-) -> list[Entry[Told]]:
-    """What says that a report's slot and an access key may be one: every pair that fits, in any order.
-
-    Readers follow a link where it is the only one of both, which later imports may still change.
-    """
-    if event.created_at is None:
-        return []
-    # Automation makes users of one name at one moment in many accounts.
-    account = next((key.account for key in kin if key.key_id == event.key_id), event.account)
-    near = [key for key in kin if None in (account, key.account) or key.account == account]
-    slots = [key.key_id for key in near if is_slot(key.external_id)]
-    keys = [key.key_id for key in near if not is_slot(key.external_id)]
-    pairs = [(key, slot) for key in keys for slot in slots if event.key_id in (key, slot)]
-    said = [linked(key, slot, event.created_at, MATCHING, stamp) for key, slot in pairs]
-    return [entry_of(entry.item, content_id(link), link) for link in said]

@@ -10,7 +10,7 @@ from eventsourcing.persistence import IntegrityError
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 
-from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock
+from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock, OnWait
 from ledger.errors import LedgerUnavailable
 
 CONNECT_TIMEOUT_S = 10
@@ -28,6 +28,11 @@ _INSERT = """
     SELECT %s::bigint + n - 1, id, version, topic, state
     FROM unnest(%b::bytea[], %b::int4[], %b::text[], %b::bytea[])
          WITH ORDINALITY AS added (id, version, topic, state, n)"""
+
+# OFFSET 0 makes it one look-up by index each: of a table that grows by the second the planner knows little.
+_STANDING = """
+    SELECT found.* FROM unnest(%b::bytea[]) AS asked (id) CROSS JOIN LATERAL
+        (SELECT originator_id, topic, state FROM events WHERE originator_id = asked.id OFFSET 0) AS found"""
 
 _REMEDIES = {
     "23505": "a place is taken already",
@@ -93,11 +98,16 @@ class Postgresql:
         """A savepoint: after an error PostgreSQL takes nothing more in a transaction."""
         return connection.begin_nested()
 
-    def append(self, connection: Connection, first: int, rows: Sequence[EventRow]) -> None:
+    def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
         try:
-            connection.exec_driver_sql(_INSERT, (first, *map(list, zip(*rows, strict=True))))
+            values = (first, *map(list, zip(*rows, strict=True)))
+            on_wait()
+            connection.exec_driver_sql(_INSERT, values)
         except exc.IntegrityError as error:
             raise IntegrityError(str(error.orig)) from error
+
+    def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
+        return connection.exec_driver_sql(_STANDING, (list(stream_ids),)).all()
 
     def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -1,24 +1,21 @@
 """Events in streams of their own, appended once: a repeat is recognized by what it says, so is a conflict."""
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from ledger.database import driver_rows
-from ledger.dialect import EventRow
+from ledger.dialect import EventRow, OnWait
 from ledger.encoding import decode, encode
 from ledger.event_store import EventRecorder
 from ledger.events import Event
-from ledger.schema import events
-
-_LOOKUP_CHUNK = 500
 
 T = TypeVar("T")
 
 
-class Entry(msgspec.Struct, Generic[T]):
+class Entry(msgspec.Struct, Generic[T], gc=False):
     """An item on its way into the ledger, with the event that it becomes and the stream of it."""
 
     item: T
@@ -45,28 +42,39 @@ class Outcome(msgspec.Struct, Generic[T]):
         return bool(self.duplicates or self.conflicts)
 
 
+class Expected(Enum):
+    """What a batch is taken for, which decides what is tried first."""
+
+    NEW = "new"
+    SOME_REPEATS = "some repeats"
+    OUR_OWN = "our own"
+
+
 def append_once(
     connection: Connection,
     recorder: EventRecorder,
     entries: Sequence[Entry[T]],
-    *,
-    expect_repeats: bool = False,
-    again: bool = False,
+    expected: Expected = Expected.NEW,
+    on_wait: OnWait = lambda: None,
 ) -> Outcome[T]:
     """Append the entries whose streams are free, recognizing repeats by their content.
 
-    Most batches hold no repeat, so the plain append is tried first and the look-up done only when it fails,
-    or at once where repeats are expected. `again` says that these very rows may be there from an earlier try
-    whose answer was lost: such count as stored.
+    What is expected to be new is appended at once, and looked up only when that fails. Our own are rows of an
+    earlier try whose answer was lost: where they stand to the byte they count as stored. `on_wait` is called
+    before the database is waited for.
     """
     rows = [entry.row for entry in entries]
-    if not (expect_repeats or again) and recorder.try_append(connection, rows):
+    if expected is Expected.NEW and recorder.try_append(connection, rows, on_wait):
         return Outcome(list(entries), [], [])
-    standing = _standing(connection, [row[0] for row in rows])
-    ours = {row[0] for row in rows if again and standing.get(row[0]) == row[2:]}
-    outcome = _sort_out([entry for entry in entries if entry.stream_id not in ours], standing)
-    recorder.append(connection, [entry.row for entry in outcome.stored])
-    outcome.stored += [entry for entry in entries if entry.stream_id in ours]
+    found = recorder.database.dialect.standing(connection, [row[0] for row in rows])
+    standing = {stream_id: (topic, state) for stream_id, topic, state in found}
+    ours = [each for each in entries if standing.get(each.stream_id) == each.row[2:]]
+    if expected is not Expected.OUR_OWN:
+        ours = []
+    stored_before = {entry.stream_id for entry in ours}
+    outcome = _sort_out([each for each in entries if each.stream_id not in stored_before], standing)
+    recorder.append(connection, [entry.row for entry in outcome.stored], on_wait)
+    outcome.stored += ours
     return outcome
 
 
@@ -82,16 +90,6 @@ def _sort_out(entries: Sequence[Entry[T]], standing: dict[bytes, tuple[str, byte
         else:
             outcome.conflicts.append(entry)
     return outcome
-
-
-def _standing(connection: Connection, stream_ids: Sequence[bytes]) -> dict[bytes, tuple[str, bytes]]:
-    """The topics and states that stand in those of the streams that are taken."""
-    found: dict[bytes, tuple[str, bytes]] = {}
-    for start in range(0, len(stream_ids), _LOOKUP_CHUNK):
-        chunk = events.c.originator_id.in_(stream_ids[start : start + _LOOKUP_CHUNK])
-        query = select(events.c.originator_id, events.c.topic, events.c.state).where(chunk)
-        found.update((row[0], (row[1], row[2])) for row in driver_rows(connection, query))
-    return found
 
 
 def _content(event: Event) -> tuple[object, ...]:

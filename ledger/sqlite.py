@@ -15,7 +15,7 @@ from eventsourcing.persistence import IntegrityError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
 
-from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock
+from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock, OnWait
 from ledger.errors import LedgerUnavailable
 
 POLL_INTERVAL_S = 0.05
@@ -43,6 +43,10 @@ _INSERT_ALIKE = f"""
     SELECT ?1 + key, substr(?2, key * 16 + 1, 16), ?3, ?4,
            substr(?5, (value >> {_LENGTH_BITS}) + 1, value & {(1 << _LENGTH_BITS) - 1})
     FROM json_each(?6)"""  # noqa: S608 - only our own numbers
+
+_STANDING = """
+    SELECT originator_id, topic, state FROM json_each(?2)
+    CROSS JOIN events ON originator_id = substr(?1, key * 16 + 1, 16)"""
 
 # OR REPLACE would delete the standing row without firing a delete trigger, so the insert itself is guarded:
 # an event goes to the end of the ledger and its place in its stream must be free.
@@ -82,15 +86,21 @@ class Sqlite:
         """Nothing: a statement that fails leaves nothing, and the rest of the transaction stands."""
         return nullcontext()
 
-    def append(self, connection: Connection, first: int, rows: Sequence[EventRow]) -> None:
+    def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
         driver = _driver(connection)
         try:
             if len({(version, topic) for _, version, topic, _ in rows}) == 1:
-                driver.execute(_INSERT_ALIKE, _alike(first, rows))
+                values = _alike(first, rows)
+                on_wait()
+                driver.execute(_INSERT_ALIKE, values)
             else:
                 _insert_mixed(driver, first, rows)
         except sqlite3.IntegrityError as error:
             raise IntegrityError(str(error)) from error
+
+    def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
+        asked = (b"".join(stream_ids), str([0] * len(stream_ids)))
+        return list(_driver(connection).execute(_STANDING, asked))
 
     def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
         with self._keeping:

@@ -18,10 +18,14 @@ FUTURE_TOLERANCE = timedelta(minutes=5)
 MAX_COUNT = 1_000_000_000
 MAX_TEXT = 512
 
+# Service, caller, reporter, address and agent.
+Texts: TypeAlias = tuple[str, str | None, str | None, str | None, str | None]
+
 _FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
+_CHECKED_TEXTS = 10_000
 
 
-class Use(msgspec.Struct, frozen=True):
+class Use(msgspec.Struct, frozen=True, gc=False):
     """A use of a key (or `count` coalesced ones from `occurred_at` to `last_at`), not accepted yet.
 
     `key` is the id of a key that the ledger must know, or the outside name of one that it may meet here for
@@ -96,7 +100,6 @@ def check_use(use: Use, now: int) -> None:
         raise InvalidInput(f"count is {use.count}; it must be from 1 to {MAX_COUNT}")
     if not 0 <= use.error_count <= use.count:
         raise InvalidInput(f"error_count is {use.error_count}; it must be from 0 to the count, {use.count}")
-    check_texts(use.service, use.caller, use.reporter, use.source_ip, use.user_agent, use.given_id)
 
 
 def check_texts(service: str, *others: str | None) -> None:
@@ -104,13 +107,17 @@ def check_texts(service: str, *others: str | None) -> None:
     if not service:
         raise InvalidInput("service is empty")
     for text in (service, *others):
-        if text is None:
-            continue
-        if "\0" in text:
-            raise InvalidInput(f"{text[:20]!r} holds a NUL character")
-        # Most texts are too short for either fault, or have not the two separators of a secret.
-        if len(text) >= SHORTEST_SECRET and (text.count("_") > 1 or len(text) > MAX_TEXT):
-            _check_long(text)
+        if text is not None:
+            check_text(text)
+
+
+def check_text(text: str) -> None:
+    """Raise InvalidInput for a text that no database takes, that is too long or that holds a secret."""
+    if "\0" in text:
+        raise InvalidInput(f"{text[:20]!r} holds a NUL character")
+    # Most texts are too short for either fault, or have not the two separators of a secret.
+    if len(text) >= SHORTEST_SECRET and (text.count("_") > 1 or len(text) > MAX_TEXT):
+        _check_long(text)
 
 
 def _check_long(text: str) -> None:
@@ -119,31 +126,65 @@ def _check_long(text: str) -> None:
         raise InvalidInput(f"{text[:20]!r}... has {len(text)} characters; {MAX_TEXT} is the most")
 
 
-def use_stream_id(use: Use, organization_id: bytes, random_bytes: ids.RandomBytes) -> bytes:
-    """The id of the use's own stream: derived from the reporter's id of it, or made up where it gave none.
+class Acceptance:
+    """Makes events of the uses that are taken in under one stamp.
 
-    The organization, the reporter and the moment go into the hash, so a given id names one use of one
-    reporter at one moment, and nobody can take it from him.
+    Uses come by the million and say the same things of themselves again and again, so `checked` remembers
+    which texts were checked already.
     """
-    if use.given_id is None:
-        return ids.timed_id(use.occurred_at, random_bytes(10))
-    hashed = ids.digest("use", organization_id, use.reporter, use.given_id, use.occurred_at)
-    return ids.timed_id(use.occurred_at, hashed)
 
+    def __init__(self, stamp: Stamp, random_bytes: ids.RandomBytes, checked: set[Texts]) -> None:
+        self._organization_id = stamp.organization_id
+        self._recorded_at = stamp.recorded_at
+        self._latest = stamp.recorded_at + _FUTURE_TOLERANCE_US
+        self._actor_id = stamp.actor.id
+        self._authentication = stamp.actor.authentication
+        self._random_bytes = random_bytes
+        self._checked = checked
 
-def used(use: Use, key_id: bytes, stamp: Stamp) -> KeyUsed:
-    """The event of an accepted use."""
-    details = None
-    if use.source_ip is not None or use.user_agent is not None:
-        details = UseDetails(use.source_ip, use.user_agent)
-    return KeyUsed(
-        *stamp.header(use.occurred_at),
-        key_id,
-        use.service,
-        use.caller,
-        use.reporter,
-        details,
-        use.count,
-        use.error_count,
-        use.last_at,
-    )
+    def event(self, use: Use, key_id: bytes) -> KeyUsed:
+        """The event of a use; InvalidInput for one that cannot have happened as told."""
+        at, count, errors = use.occurred_at, use.count, use.error_count
+        if use.last_at is not None or count != 1 or not (0 <= at <= self._latest and 0 <= errors <= 1):
+            check_use(use, self._recorded_at)
+        self._check_texts(use)
+        personal = None
+        if use.source_ip is not None or use.user_agent is not None:
+            personal = UseDetails(use.source_ip, use.user_agent)
+        return KeyUsed(
+            at,
+            self._recorded_at,
+            self._organization_id,
+            self._actor_id,
+            self._authentication,
+            key_id,
+            use.service,
+            use.caller,
+            use.reporter,
+            personal,
+            count,
+            errors,
+            use.last_at,
+        )
+
+    def stream_id(self, use: Use) -> bytes:
+        """The id of the use's own stream: derived from the reporter's id of it, or made up without one.
+
+        The organization, the reporter and the moment go into the hash, so a given id names one use of one
+        reporter at one moment, and nobody can take it from him.
+        """
+        at = use.occurred_at
+        if use.given_id is None:
+            return ids.timed_id(at, self._random_bytes(10))
+        return ids.timed_id(at, ids.digest("use", self._organization_id, use.reporter, use.given_id, at))
+
+    def _check_texts(self, use: Use) -> None:
+        texts = (use.service, use.caller, use.reporter, use.source_ip, use.user_agent)
+        if texts not in self._checked:
+            check_texts(*texts)
+            if len(self._checked) >= _CHECKED_TEXTS:
+                self._checked.clear()
+            self._checked.add(texts)
+        given_id = use.given_id
+        if given_id is not None and (len(given_id) >= SHORTEST_SECRET or "\0" in given_id):
+            check_text(given_id)

@@ -145,6 +145,7 @@ def test_a_creation_tells_all_of_a_new_key() -> None:
         fingerprint=b"f" * 32,
         pepper_id="p1",
         changed_at=START,
+        created_at=START,
     )
 
 

@@ -24,7 +24,7 @@ from ledger.observation import (
     summarized,
 )
 from ledger.secret import Peppers, new_secret
-from ledger.usage import Use, use_stream_id
+from ledger.usage import Acceptance, Use
 from tests.golden.samples import ACTOR, AT, BARE, EARLIER, FULL, KEY, ORGANIZATION, OTHER_KEY, RECORDED_AT
 from tests.world import World
 
@@ -50,7 +50,7 @@ def use(**changes: object) -> Use:
 
 
 def identified(**changes: object) -> bytes:
-    return use_stream_id(use(**changes), ORGANIZATION, no_randomness)
+    return Acceptance(STAMP, no_randomness, set()).stream_id(use(**changes))
 
 
 VALUES: dict[str, Callable[[], bytes | str]] = {
@@ -65,9 +65,9 @@ VALUES: dict[str, Callable[[], bytes | str]] = {
     "use-stream-id": identified,
     "use-stream-id-without-a-reporter": lambda: identified(reporter=None),
     "use-stream-id-of-another-moment": lambda: identified(occurred_at=AT + 1),
-    "use-stream-id-without-a-given-id": lambda: use_stream_id(
-        use(given_id=None), ORGANIZATION, lambda count: HASHED[:count]
-    ),
+    "use-stream-id-without-a-given-id": lambda: Acceptance(
+        STAMP, lambda count: HASHED[:count], set()
+    ).stream_id(use(given_id=None)),
     "content-id-of-an-observation": lambda: content_id(
         observed(Observation(OUTSIDE, AT, "cloudtrail", created_at=EARLIER, owner="zoe"), KEY, STAMP)
     ),
