@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import Connection, case, delete, func, select
@@ -25,6 +26,9 @@ from ledger.events import (
 from ledger.schema import denied_uses, events, organizations
 from ledger.secret import Peppers, Secret, refuse_secrets
 from ledger.usage import check_texts
+
+if TYPE_CHECKING:
+    from ledger.dialect import EventRow
 
 MINUTE_US = 60_000_000
 FLUSH_LIMIT = 100
@@ -96,21 +100,27 @@ def check(  # noqa: PLR0913, PLR0917 - clock and randomness are arguments too
     if not secret.is_well_formed:
         return UNKNOWN
     fingerprints = peppers.fingerprints(secret)
-    with recorder.database.write() as connection:
-        now = clock()
-        flush_denied(connection, recorder, now)
-        key = credentials.by_fingerprint(connection, fingerprints)
-        if key is None:
-            return UNKNOWN
-        refused = denial(key.state, key.expires_at, key.overlap_ends_at, now)
-        stamp = _stamp(key, now)
-        if refused is None:
-            stream_id = ids.timed_id(now, random_bytes(10))
-            used = _used(key, presented, stamp)
-            recorder.append(connection, [(stream_id, 1, used.topic, encode(used))])
-        else:
-            _record_denial(connection, recorder, _denied(key, refused, presented, stamp))
-        return _verdict(connection, key, refused)
+    written: list[EventRow] = []
+
+    def answer(_tries: int) -> Verdict:
+        with recorder.database.write() as connection:
+            now = clock()
+            flush_denied(connection, recorder, now)
+            key = credentials.by_fingerprint(connection, fingerprints)
+            if key is None:
+                return UNKNOWN
+            refused = denial(key.state, key.expires_at, key.overlap_ends_at, now)
+            stamp = _stamp(key, now)
+            if refused is not None:
+                _record_denial(connection, recorder, _denied(key, refused, presented, stamp))
+            # An earlier try whose answer was lost may have recorded the use: one check is one use.
+            elif not (written and recorder.last_standing(connection, written)):
+                used = _used(key, presented, stamp)
+                written[:] = [(ids.timed_id(now, random_bytes(10)), 1, used.topic, encode(used))]
+                recorder.append(connection, written)
+            return _verdict(connection, key, refused)
+
+    return recorder.database.insist(answer)
 
 
 def look(database: Database, peppers: Peppers, secret: Secret, now: int) -> Verdict:

@@ -55,6 +55,17 @@ class EventRecorder(ProcessRecorder):
             return False
         return True
 
+    def last_standing(self, connection: Connection, rows: Sequence[EventRow]) -> int | None:
+        """The position of the last of some rows if all stand to the byte, as after a commit without answer."""
+        last = None
+        for stream_id, version, topic, state in rows:
+            of_stream = (events.c.originator_id == stream_id) & (events.c.originator_version == version)
+            alike = of_stream & (events.c.topic == topic) & (events.c.state == state)
+            last = connection.execute(select(events.c.position).where(alike)).scalar()
+            if last is None:
+                return None
+        return last
+
     def insert_events(
         self,
         stored_events: Sequence[StoredEvent],
@@ -67,7 +78,7 @@ class EventRecorder(ProcessRecorder):
 
         def store(tries: int) -> int:
             with self.database.write() as connection:
-                if tries and rows and (last := _standing(connection, rows)):
+                if tries and rows and (last := self.last_standing(connection, rows)):
                     return last
                 last = self.append(connection, rows)
                 if tracking is not None:
@@ -206,18 +217,6 @@ def track(connection: Connection, record: Tracking) -> None:
     )
     if connection.execute(upsert).rowcount == 0:
         raise IntegrityError(f"{record.application_name} has come to {record.notification_id} already")
-
-
-def _standing(connection: Connection, rows: Sequence[EventRow]) -> int | None:
-    """The position of the last of the rows where all of them stand to the byte, as after a lost answer."""
-    last = None
-    for stream_id, version, topic, state in rows:
-        of_stream = (events.c.originator_id == stream_id) & (events.c.originator_version == version)
-        query = select(events.c.position).where(of_stream, events.c.topic == topic, events.c.state == state)
-        last = connection.execute(query).scalar()
-        if last is None:
-            return None
-    return last
 
 
 def _notification(row: Row[Any]) -> Notification:
