@@ -56,7 +56,7 @@ class EventRecorder(ProcessRecorder):
         return True
 
     def last_standing(self, connection: Connection, rows: Sequence[EventRow]) -> int | None:
-        """The position of the last of some rows if all stand to the byte, as after a commit without answer."""
+        """The position of the last of some rows if all stand to the byte, as after a lost answer."""
         last = None
         for stream_id, version, topic, state in rows:
             of_stream = (events.c.originator_id == stream_id) & (events.c.originator_version == version)
