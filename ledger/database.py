@@ -73,10 +73,8 @@ class Database:
         with (
             self.explained(),
             self._queues[lock],
-            self.engine.connect().execution_options(**{sqlite.WRITES: True}) as connection,
-            connection.begin(),
+            self.dialect.transaction(self.engine, lock) as connection,
         ):
-            self.dialect.lock(connection, lock)
             yield connection
 
     def insist(self, work: Callable[[int], T]) -> T:

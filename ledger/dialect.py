@@ -51,8 +51,8 @@ class Dialect(Protocol):
     def connect(self, engine: Engine) -> Connection:
         """A connection whose transaction sees one state of the database."""
 
-    def lock(self, connection: Connection, lock: Lock) -> None:
-        """Take a lock at the beginning of a write transaction, which holds it to its end."""
+    def transaction(self, engine: Engine, lock: Lock) -> AbstractContextManager[Connection]:
+        """A transaction that takes a lock at its beginning, and has committed when it is left well."""
 
     def attempt(self, connection: Connection) -> AbstractContextManager[object]:
         """A part of a transaction that may fail without ending the rest."""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from enum import Enum
 from typing import TypeAlias
 
@@ -100,20 +101,19 @@ class Recording:
             on_batch(self.intake, stored.batch.reached)
 
         behind: Future[_Stored] | None = None
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="keyledger-append") as writer:
+        with ExitStack() as threads:
+            writer: ThreadPoolExecutor | None = None
             try:
                 for items_at_hand in _batches(items):
                     batch = self._prepare(items_at_hand)
                     if behind is not None:
                         stored, behind = behind, None
                         acknowledge(stored.result())
-                    if len(items_at_hand) == BATCH_SIZE:
-                        self._handed_over.clear()
-                        behind = writer.submit(self._store, batch)
-                        # Or this thread would keep the interpreter to itself for its whole next batch.
-                        self._handed_over.wait(_HANDOVER_TIMEOUT_S)
-                    else:
+                    if len(items_at_hand) < BATCH_SIZE:
                         acknowledge(self._store(batch))
+                        continue
+                    writer = writer or threads.enter_context(ThreadPoolExecutor(1, "keyledger-append"))
+                    behind = self._hand_over(writer, batch)
             finally:
                 # Also where reading failed: what is on disk by then is told.
                 if behind is not None:
@@ -133,10 +133,20 @@ class Recording:
                 batch.entries.append(said)
         return batch
 
+    def _hand_over(self, writer: ThreadPoolExecutor, batch: _Batch) -> "Future[_Stored]":
+        self._handed_over.clear()
+        stored = writer.submit(self._store, batch)
+        # Without this wait the next batch would be prepared first, as it keeps the interpreter to itself.
+        self._handed_over.wait(_HANDOVER_TIMEOUT_S)
+        return stored
+
     def _store(self, batch: _Batch) -> _Stored:
-        if not batch.entries:
-            return _Stored(batch, Outcome([], [], []), 0)
-        return self._recorder.database.insist(lambda tries: self._try_to_store(batch, again=tries > 0))
+        try:
+            if not batch.entries:
+                return _Stored(batch, Outcome([], [], []), 0)
+            return self._recorder.database.insist(lambda tries: self._try_to_store(batch, again=tries > 0))
+        finally:
+            self._handed_over.set()
 
     def _try_to_store(self, batch: _Batch, *, again: bool) -> _Stored:
         entries, stamp = batch.entries, batch.stamp

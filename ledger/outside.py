@@ -69,6 +69,8 @@ def meet(
 def index(connection: Connection, stored: Sequence[Entry[Told]], stamp: Stamp) -> list[Entry[Told]]:
     """Index what was said of outside keys; returns the links that follow from it."""
     told = [(entry, entry.event) for entry in stored if isinstance(entry.event, KeyObserved)]
+    if not told:
+        return []
     credentials.index_observed(connection, [event for _, event in told])
     linkages = [(entry, event, link) for entry, event in told if (link := _linkage(event)) is not None]
     kin = defaultdict(list)

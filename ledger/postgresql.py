@@ -1,7 +1,7 @@
 """PostgreSQL: for several machines, and for ledgers whose roles are kept apart."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from ipaddress import ip_address
 from typing import Any, Self, cast
 
@@ -90,9 +90,12 @@ class Postgresql:
     def connect(self, engine: Engine) -> Connection:
         return engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
-    def lock(self, connection: Connection, lock: Lock) -> None:
+    @contextmanager
+    def transaction(self, engine: Engine, lock: Lock) -> Iterator[Connection]:
         statement = _LOCK_SCHEMA if lock is Lock.SCHEMA else _LOCK
-        connection.exec_driver_sql(statement, (int(lock),))
+        with engine.begin() as connection:
+            connection.exec_driver_sql(statement, (int(lock),))
+            yield connection
 
     def attempt(self, connection: Connection) -> AbstractContextManager[object]:
         """A savepoint: after an error PostgreSQL takes nothing more in a transaction."""

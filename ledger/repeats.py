@@ -64,6 +64,8 @@ def append_once(
     before the database is waited for.
     """
     rows = [entry.row for entry in entries]
+    if not rows:
+        return Outcome([], [], [])
     if expected is Expected.NEW and recorder.try_append(connection, rows, on_wait):
         return Outcome(list(entries), [], [])
     found = recorder.database.dialect.standing(connection, [row[0] for row in rows])

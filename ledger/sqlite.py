@@ -2,8 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from itertools import accumulate
 from os import W_OK, access
 from pathlib import Path
@@ -19,7 +19,6 @@ from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock, OnWait
 from ledger.errors import LedgerUnavailable
 
 POLL_INTERVAL_S = 0.05
-WRITES = "keyledger_writes"
 
 _PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-65536")
 
@@ -75,12 +74,28 @@ class Sqlite:
     def __init__(self) -> None:
         self._kept: PoolProxiedConnection | None = None
         self._keeping = threading.Lock()
+        self._writer: Connection | None = None
 
     def connect(self, engine: Engine) -> Connection:
         return engine.connect()
 
-    def lock(self, connection: Connection, lock: Lock) -> None:
-        """Nothing more: BEGIN IMMEDIATE has taken the only lock that there is."""
+    @contextmanager
+    def transaction(self, engine: Engine, lock: Lock) -> Iterator[Connection]:  # noqa: ARG002 - one for all
+        # Writers come one at a time, so one connection serves them all: to begin and commit through a pool
+        # takes as long as a quarter of a small transaction.
+        if self._writer is None:
+            self._writer = engine.connect()
+        connection = self._writer
+        driver = _driver(connection)
+        driver.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.commit()
+            driver.commit()
+        except BaseException:
+            connection.rollback()
+            driver.rollback()
+            raise
 
     def attempt(self, _connection: Connection) -> nullcontext[None]:
         """Nothing: a statement that fails leaves nothing, and the rest of the transaction stands."""
@@ -110,8 +125,10 @@ class Sqlite:
             return self._kept_driver.execute(query, (value,)).fetchone()
 
     def close(self) -> None:
-        if self._kept is not None:
-            self._kept.close()
+        for kept in (self._kept, self._writer):
+            if kept is not None:
+                kept.close()
+        self._kept = self._writer = None
 
     def watch(self, engine: Engine) -> "DataVersionWatch":
         return DataVersionWatch(engine)
@@ -225,8 +242,10 @@ def _prepare(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(WRITES)
-        _driver(connection).execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver = _driver(connection)
+        # What writes has begun already, and has taken the lock.
+        if not driver.in_transaction:
+            driver.execute("BEGIN")
 
 
 def _driver(connection: Connection) -> Any:  # noqa: ANN401 - SQLAlchemy types a driver's connection so
