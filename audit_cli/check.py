@@ -64,11 +64,21 @@ def _read_secret() -> "Secret":
     from ledger.secret import MAX_SECRET, Secret
 
     if sys.stdin is not None and sys.stdin.isatty():
-        return Secret(typer.prompt("Secret", hide_input=True, err=True).strip())
+        return Secret(_asked().strip())
     text = typer.get_binary_stream("stdin").read(MAX_SECRET + 2).decode(errors="replace").strip()
     if not text:
         raise typer.BadParameter("standard input is empty; give the secret there, as in `check < FILE`")
     return Secret(text)
+
+
+def _asked() -> str:
+    try:
+        return str(typer.prompt("Secret", hide_input=True, err=True))
+    except typer.Abort as aborted:
+        # Typer makes one of Ctrl-C and Ctrl-D, but not the same thing was meant.
+        if isinstance(aborted.__context__, EOFError):
+            raise typer.BadParameter("nothing was given; type the secret, or pipe it in") from None
+        raise
 
 
 def _sentence(verdict: "Verdict") -> str:

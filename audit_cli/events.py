@@ -6,7 +6,7 @@ import typer
 
 from audit_cli import console
 from audit_cli.options import Options, command
-from audit_cli.values import FormatOption
+from audit_cli.values import FormatOption, position
 
 EVENT_SCHEMA = "keyledger.event/1"
 
@@ -16,7 +16,9 @@ app = typer.Typer(rich_markup_mode=None)
 @command(app, "show-event")
 def show_event(
     options: Options,
-    position: Annotated[int, typer.Argument(metavar="POSITION", help="Its number in the ledger, from 1.")],
+    at: Annotated[
+        int, typer.Argument(parser=position, metavar="POSITION", help="Its number in the ledger, from 1.")
+    ],
     form: FormatOption = "table",
 ) -> None:
     """Print one event, as cited by reports for evidence.
@@ -27,7 +29,7 @@ def show_event(
     from ledger.recorded import event_at, readable
 
     with open_session(options) as session:
-        shown = readable(event_at(session.database, session.organization.id, position))
+        shown = readable(event_at(session.database, session.organization.id, at))
     if form == "json":
         console.result_json({"schema": EVENT_SCHEMA, **shown})
     else:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from audit_cli.progress import Progress
     from ledger.importers.cloudtrail import CloudTrailItem
+    from ledger.importers.credential_report_file import CredentialReport
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -41,7 +42,7 @@ def cloudtrail(options: Options, paths: PathsArgument, form: IntakeFormatOption 
 @command(app, "iam-credential-report")
 def iam_credential_report(
     options: Options,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The report as CSV.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE|-", help="The report as CSV.")],
     generated_at: Annotated[
         int | None, typer.Option(parser=moment, metavar="TIME", help="When AWS made the report.")
     ] = None,
@@ -55,11 +56,10 @@ def iam_credential_report(
     """
     from audit_cli.session import open_session
     from audit_cli.wording import moment as shown
-    from ledger.importers.credential_report_file import load_credential_report
     from ledger.importers.iam_credential_report import assumed_generation, report_items
 
     with open_session(options) as session:
-        report = load_credential_report(file)
+        report = _report(file)
         if generated_at is None and report.generated_at is None:
             generated_at = assumed_generation(report, session.now)
             console.note(
@@ -82,6 +82,14 @@ def iam_access_keys(options: Options, paths: PathsArgument, form: IntakeFormatOp
 
     with open_session(options) as session:
         take_in(session, lambda _bar, warn: read_access_keys(paths, session.now, warn), form)
+
+
+def _report(file: Path) -> "CredentialReport":
+    from ledger.importers.credential_report_file import load_credential_report, parse_credential_report
+
+    if str(file) == "-":
+        return parse_credential_report(typer.get_binary_stream("stdin"), "standard input")
+    return load_credential_report(file)
 
 
 def _cloudtrail(paths: list[Path], bar: "Progress") -> "Iterator[CloudTrailItem]":

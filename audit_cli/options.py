@@ -4,9 +4,10 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
+from typer.core import TyperCommand
 
 from audit_cli.failures import reported
 
@@ -55,10 +56,36 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
                 function(Options(ledger or outer.ledger, org or outer.org, actor or outer.actor), **own)
 
         run.__signature__ = _signature(function)  # type: ignore[attr-defined]
-        app.command(name)(run)
+        app.command(name, cls=WordedCommand)(run)
         return function
 
     return register
+
+
+class WordedCommand(TyperCommand):
+    """A command that complains of wrong values in its own words and not in the library's."""
+
+    def parse_args(self, *given: Any, **named: Any) -> list[str]:  # noqa: ANN401 - handed on as they come
+        """Read the arguments; BadParameter for a value that is none of the option's."""
+        try:
+            return super().parse_args(*given, **named)
+        except typer.BadParameter as error:
+            error.message = _worded(error.message)
+            raise
+
+
+def _worded(message: str) -> str:
+    for theirs, ours in _WORDS:
+        if message.startswith(theirs):
+            return ours + message.removeprefix(theirs)
+    return message
+
+
+_WORDS = (
+    ("Value error, ", ""),
+    ("Input should be a valid integer, unable to parse string as an integer", "it is not a whole number"),
+    ("Input should be", "it must be"),
+)
 
 
 def _signature(function: Callable[..., None]) -> inspect.Signature:

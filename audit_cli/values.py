@@ -33,6 +33,17 @@ def lifetime(text: str) -> Lifetime:
     return Lifetime(None if text == "never" else duration(text))
 
 
+def position(text: str) -> int:
+    """Read `42`; a wrong one is wrong usage."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise typer.BadParameter(f"{text!r} is not a position; give a number from 1, as reports cite them")
+    return int(text)
+
+
+# A position is a 64-bit number.
+_MOST_DIGITS = 18
+
+
 def moment(text: str) -> int:
     """Read `2024-05-31T12:00:00Z`; a wrong one is wrong usage."""
     from ledger.errors import InvalidInput

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.door import Door
 from tests.office import Office
 
 # Timing is no property of the code under test, hence no deadline. CI tries the same examples every time, so
@@ -59,3 +60,17 @@ def office(tmp_path: Path) -> Iterator[Office]:
     office = Office(tmp_path / "ledger.db")
     yield office
     office.close()
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Door:
+    """Give a door to no ledger yet."""
+    monkeypatch.chdir(tmp_path)
+    return Door(tmp_path)
+
+
+@pytest.fixture
+def keyledger(empty: Door) -> Door:
+    """Give a door to the ledger of acme."""
+    empty.found()
+    return empty

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -46,16 +47,22 @@ _decode_answer = msgspec.json.Decoder(_Answer).decode
 def load_credential_report(path: Path) -> CredentialReport:
     """Read the file, once, so that it may be a pipe; InvalidInput for anything else than a report."""
     try:
-        return _report(_content(path))
+        with open_file(path) as stream:
+            return parse_credential_report(stream, str(path))
     except UNREADABLE as error:
         raise InvalidInput(f"{path}: {why_unreadable(error)}") from None
+
+
+def parse_credential_report(stream: BinaryIO, name: str) -> CredentialReport:
+    """The report that a stream holds; InvalidInput, which calls it `name`, for anything else."""
+    try:
+        return _report(_content(stream))
     except InvalidInput as error:
-        raise InvalidInput(f"{path} is no IAM credential report: {error}; {_REMEDY}") from None
+        raise InvalidInput(f"{name} is no IAM credential report: {error}; {_REMEDY}") from None
 
 
-def _content(path: Path) -> bytes:
-    with open_file(path) as stream:
-        content = stream.read(MAX_REPORT + 1)
+def _content(stream: BinaryIO) -> bytes:
+    content = stream.read(MAX_REPORT + 1)
     if len(content) > MAX_REPORT:
         raise InvalidInput(f"it is larger than {MAX_REPORT} bytes")
     return content

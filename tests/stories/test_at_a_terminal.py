@@ -50,6 +50,14 @@ def test_a_secret_is_asked_for_without_showing_it(keyledger: Door) -> None:
     assert "valid: ci of acme" in answer.out
 
 
+def test_a_prompt_that_is_left_with_nothing_given_says_so(keyledger: Door) -> None:
+    left = keyledger.terminal("check", typed="\x04")
+
+    assert left.status == 2
+    assert "nothing was given; type the secret" in left.out
+    assert "interrupted" not in left.out
+
+
 def test_severities_are_coloured_on_a_terminal_unless_no_color_says_no(keyledger: Door) -> None:
     coloured = keyledger.terminal("rules")
     plain = keyledger.terminal("rules", environment={"NO_COLOR": "1"})

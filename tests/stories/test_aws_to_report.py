@@ -47,6 +47,17 @@ def test_a_credential_report_leads_to_an_audit_as_of_then(keyledger: Door, real_
     assert "no data" in keyledger.well("key", "list").out
 
 
+def test_a_credential_report_can_be_piped_in(keyledger: Door, real_data: Path) -> None:
+    report = (real_data / "iam-credential-reports" / "unused_keys.csv").read_bytes()
+
+    keyledger.well("import", "iam-credential-report", "-", "--generated-at", AS_OF, stdin=report)
+    refused = keyledger("import", "iam-credential-report", "-", stdin="garbage")
+
+    assert len(keyledger.well("key", "list", "--format", "json").json["keys"]) == 9
+    assert refused.status == 1
+    assert refused.err.startswith("keyledger: standard input is no IAM credential report: ")
+
+
 def test_a_report_without_its_time_is_taken_at_its_newest_date_and_that_is_told(
     keyledger: Door, real_data: Path
 ) -> None:

@@ -157,7 +157,27 @@ def test_a_wrong_option_is_wrong_usage(keyledger: Door, option: str) -> None:
     answer = keyledger("audit", option)
 
     assert answer.status == 2
-    assert f"Invalid value for '{option.partition('=')[0]}'" in answer.err
+    assert f"Invalid value for '{option.partition('=')[0]}': '" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint_of_it"),
+    [
+        (("key", "list", "--state=bad"), "'--state': 'bad' is not one of 'active', "),
+        (("show-event", "x"), "'POSITION': 'x' is not a position; give a number from 1"),
+        (("show-event", "9" * 40), "is not a position"),
+        (("demo", "--keys=x"), "'--keys': it is not a whole number"),
+        (("demo", "--keys=0"), "'--keys': it must be greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_value_is_told_in_our_own_words(
+    keyledger: Door, command: tuple[str, ...], complaint_of_it: str
+) -> None:
+    answer = keyledger(*command)
+
+    assert answer.status == 2
+    assert complaint_of_it in answer.err
+    assert "Value error" not in answer.err
 
 
 def test_an_expiry_in_the_past_is_refused(keyledger: Door) -> None:
