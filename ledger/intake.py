@@ -32,6 +32,7 @@ from ledger.usage import Acceptance, Intake, Refusal, Texts, Use, check_not_futu
 BATCH_SIZE = 1000
 
 _HANDOVER_TIMEOUT_S = 1.0
+_COUNTED = (Use, UsageSummary)
 
 _CONFLICT = (
     "another use with this id and moment, but other content, is stored already;"
@@ -182,30 +183,29 @@ class Recording:
         return key_id
 
     def _entry(self, item: Told, stamp: Stamp, acceptance: Acceptance) -> Entry[Told] | Refusal:
+        event: Event
         try:
-            stream_id, event = self._event(item, stamp, acceptance)
-            return entry_of(item, stream_id, event)
+            if isinstance(item, Use):
+                event = acceptance.event(item, self._key_of(item, stamp))
+                return entry_of(item, acceptance.stream_id(item), event)
+            event = self._event(item, stamp)
+            return entry_of(item, content_id(event), event)
         except InvalidInput as error:
             return Refusal(item.where, str(error))
         except UnicodeEncodeError:
             return Refusal(item.where, "a text in it is not Unicode and cannot be stored")
 
-    def _event(self, item: Told, stamp: Stamp, acceptance: Acceptance) -> tuple[bytes, Event]:
-        event: Event
+    def _event(self, item: Observation | UsageSummary | Coverage, stamp: Stamp) -> Event:
         match item:
-            case Use():
-                event = acceptance.event(item, self._key_of(item, stamp))
-                return acceptance.stream_id(item), event
             case Observation():
                 check_not_future(item.occurred_at, stamp.recorded_at)
-                event = observed(item, self._key_id(item.key, stamp.organization_id), stamp)
+                return observed(item, self._key_id(item.key, stamp.organization_id), stamp)
             case UsageSummary():
                 check_not_future(item.covers_to, stamp.recorded_at)
-                event = summarized(item, self._key_id(item.key, stamp.organization_id), stamp)
+                return summarized(item, self._key_id(item.key, stamp.organization_id), stamp)
             case Coverage():
                 check_not_future(item.covers_to, stamp.recorded_at)
-                event = covered(item, stamp)
-        return content_id(event), event
+                return covered(item, stamp)
 
     def _key_of(self, use: Use, stamp: Stamp) -> bytes:
         if not isinstance(use.key, bytes):
@@ -219,8 +219,8 @@ class Recording:
         intake, outcome = self.intake, stored.outcome
         conflicts = [Refusal(entry.item.where, _CONFLICT) for entry in outcome.conflicts]
         refused = stored.batch.refusals + conflicts
-        kept = sum(isinstance(entry.item, Use | UsageSummary) for entry in outcome.stored)
-        duplicates = sum(isinstance(entry.item, Use | UsageSummary) for entry in outcome.duplicates)
+        kept = sum(isinstance(entry.item, _COUNTED) for entry in outcome.stored)
+        duplicates = sum(isinstance(entry.item, _COUNTED) for entry in outcome.duplicates)
         intake.read += kept + duplicates + len(refused)
         intake.stored += kept
         intake.duplicates += duplicates
