@@ -4,15 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-PACKAGES := ledger projections audit_cli tests
+PACKAGES := ledger projections audit_cli benchmarks tests
 UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint format types contracts coverage lock clean
+.PHONY: help install demo test lint format types contracts coverage bench bench-quick lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/run.stamp ## build a realistic organization in a throw-away ledger and audit it
 	@$(BIN)/keyledger demo
@@ -36,6 +36,14 @@ contracts: install ## check which package imports which
 
 coverage: install ## run the tests and fail when they cover too little
 	@$(BIN)/pytest --cov
+
+# A server to compare on too: make bench POSTGRESQL=postgresql+psycopg://user@host/database
+BENCH := $(BIN)/python -m benchmarks $(if $(POSTGRESQL),--postgresql $(POSTGRESQL))
+bench: install ## measure everything against its peers (about half an hour) and keep the figures
+	@$(BENCH) --json benchmarks/results/latest.json
+
+bench-quick: install ## the same at small sizes, in under a minute
+	@$(BENCH) --quick --json benchmarks/results/quick.json
 
 install: $(VENV)/dev.stamp ## install everything that the other commands need
 
@@ -64,7 +72,7 @@ BACKEND := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.tom
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE) pyproject.toml -
 lock: $(UV) ## write the lock files anew (UPGRADE=--upgrade for newer versions)
 	@$(BACKEND) | $(COMPILE) --output-file requirements.lock
-	@$(BACKEND) | $(COMPILE) --output-file requirements-dev.lock --extra dev --extra postgresql --constraints requirements.lock
+	@$(BACKEND) | $(COMPILE) --output-file requirements-dev.lock --extra dev --extra postgresql --extra bench --constraints requirements.lock
 
 $(UV):
 	@$(PYTHON) -m venv build/uv

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RUNTIME = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 BACKEND = [Requirement(text) for text in PROJECT["build-system"]["requires"]]
-DEVELOPMENT = [Requirement(text) for text in PROJECT["project"]["optional-dependencies"]["dev"]]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+DEVELOPMENT = [Requirement(text) for text in chain.from_iterable(EXTRAS.values())]
 
 # Nothing else may stand in a lock: no option, no address, no path.
 PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9a-z.]+)( ; [a-zA-Z0-9_ .<>=!'()-]+)? \\")
@@ -83,7 +84,7 @@ def test_both_locks_agree_so_that_tests_run_what_users_get() -> None:
     assert runtime.items() <= development.items()
 
 
-@pytest.mark.parametrize("requirement", RUNTIME + BACKEND + DEVELOPMENT, ids=lambda each: each.name)
+@pytest.mark.parametrize("requirement", RUNTIME + BACKEND + DEVELOPMENT, ids=str)
 def test_every_dependency_has_a_lower_and_an_upper_bound(requirement: Requirement) -> None:
     operators = {each.operator for each in requirement.specifier}
 

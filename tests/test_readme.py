@@ -10,9 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from benchmarks.report import read_report, readme_table
 from tests.audit_cli.test_help import COMMANDS
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+FIGURES = ROOT / "benchmarks" / "results" / "latest.json"
 TEXT = README.read_text(encoding="utf-8")
 
 # What differs from run to run, and what to call it.
@@ -91,6 +94,11 @@ def test_the_sessions_print_what_the_readme_shows(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_stands_in_the_readme(words: tuple[str, ...]) -> None:
     assert f"`keyledger {' '.join(words)}" in TEXT
+
+
+def test_the_table_of_speed_shows_the_latest_figures() -> None:
+    """`python -m benchmarks --table benchmarks/results/latest.json` prints what belongs there."""
+    assert readme_table(read_report(FIGURES)) in TEXT
 
 
 def test_the_first_screen_says_what_it_is_and_how_to_start() -> None:

@@ -1,0 +1,1 @@
+"""Every performance figure, measured against a peer or a limit in the same run."""

@@ -1,0 +1,14 @@
+"""Every comparison, in the order of the table."""
+
+from benchmarks import append, check, disk, growth, rebuild, writers
+from benchmarks.comparison import Comparison
+
+# The large ledgers only grow, so who needs more events comes after who needs fewer.
+COMPARISONS: tuple[Comparison, ...] = (
+    *append.COMPARISONS,
+    *writers.COMPARISONS,
+    *rebuild.COMPARISONS,
+    *growth.COMPARISONS,
+    *check.COMPARISONS,
+    *disk.COMPARISONS,
+)

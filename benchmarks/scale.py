@@ -1,0 +1,56 @@
+"""How much each comparison does."""
+
+import msgspec
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """Sizes of one run; rebuilds read `events` of `keys` over 30 days."""
+
+    name: str
+    rounds: int
+    batches: int
+    singles: int
+    checks: int
+    minted_keys: int
+    writer_batches: int
+    writer_rounds: int
+    uses_on_disk: int
+    events: int
+    keys: int
+    rebuilds: int
+    stock_events: int
+    stored: int
+
+
+FULL = Scale(
+    name="full",
+    rounds=11,
+    batches=50,
+    singles=500,
+    checks=20_000,
+    minted_keys=1_000,
+    writer_batches=40,
+    writer_rounds=5,
+    uses_on_disk=1_000_000,
+    events=10_000_000,
+    keys=100_000,
+    rebuilds=3,
+    stock_events=500_000,
+    stored=20_000_000,
+)
+QUICK = Scale(
+    name="quick",
+    rounds=5,
+    batches=10,
+    singles=100,
+    checks=5_000,
+    minted_keys=100,
+    writer_batches=5,
+    writer_rounds=2,
+    uses_on_disk=50_000,
+    events=100_000,
+    keys=1_000,
+    rebuilds=3,
+    stock_events=20_000,
+    stored=200_000,
+)
