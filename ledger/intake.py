@@ -19,6 +19,7 @@ from ledger.observation import (
     ExternalKey,
     Observation,
     UsageSummary,
+    check_texts,
     content_id,
     covered,
     observed,
@@ -192,6 +193,10 @@ class Recording:
 
     def _event(self, item: Told, stamp: Stamp, acceptance: Acceptance) -> tuple[bytes, Event]:
         event: Event
+        if not isinstance(item, Use):
+            check_texts(item)
+        if not isinstance(item, Coverage) and isinstance(item.key, ExternalKey):
+            check_texts(item.key)
         match item:
             case Use():
                 event = acceptance.event(item, self._key_of(item, stamp))
