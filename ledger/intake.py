@@ -19,6 +19,7 @@ from ledger.observation import (
     ExternalKey,
     Observation,
     UsageSummary,
+    check_texts,
     content_id,
     covered,
     observed,
@@ -179,6 +180,7 @@ class Recording:
             return key
         key_id = self._ids.get(key)
         if key_id is None:
+            check_texts(key)
             key_id = self._ids[key] = observed_key_id(organization_id, key)
         return key_id
 
@@ -196,6 +198,7 @@ class Recording:
             return Refusal(item.where, "a text in it is not Unicode and cannot be stored")
 
     def _event(self, item: Observation | UsageSummary | Coverage, stamp: Stamp) -> Event:
+        check_texts(item)
         match item:
             case Observation():
                 check_not_future(item.occurred_at, stamp.recorded_at)
