@@ -39,6 +39,11 @@ def is_coloured() -> bool:
     """Whether the result may be coloured: on a terminal, unless NO_COLOR says otherwise."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
+    return is_on_screen()
+
+
+def is_on_screen() -> bool:
+    """Whether the result goes to a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 

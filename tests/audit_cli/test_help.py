@@ -28,7 +28,9 @@ def test_the_commands_are_those_that_are_promised() -> None:
     expected |= {("member", verb) for verb in ("add", "list", "role", "remove")}
     expected |= {("import", kind) for kind in ("cloudtrail", "iam-credential-report", "iam-access-keys")}
     expected |= {("projections", verb) for verb in ("status", "rebuild", "check")} | {("use", "append")}
-    expected |= {(word,) for word in ("init", "check", "show-event", "audit", "rules", "explain", "demo")}
+    expected |= {
+        (word,) for word in ("init", "check", "show-event", "events", "audit", "rules", "explain", "demo")
+    }
 
     assert set(COMMANDS) == expected
 
