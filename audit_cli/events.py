@@ -1,7 +1,6 @@
 """`keyledger events`: the raw log, a line for each event, for tools that collect such logs."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from audit_cli.session import Session
     from ledger.recorded import Recorded
 
-# Also how long a reader that has gone goes unnoticed.
-LOOK_AGAIN_S = 1.0
 AGAIN = "interrupted; go on with --since and the position in the last whole line"
 
 Shape: TypeAlias = Literal["jsonl", "cloudevents"]
@@ -118,7 +115,7 @@ class _Export:
         """Write what is there, up to a position."""
         from ledger.log import last_position, stretches
 
-        self._settle()
+        self._session.settle()
         start, last = self.position, last_position(self._session.database)
         goal = last if until is None else min(last, until)
         for stretch in stretches(self._session.database, self._session.organization.id, start, goal):
@@ -129,13 +126,16 @@ class _Export:
 
     def follow(self, until: int | None) -> None:
         """Write what is there and then what comes, until a position is reached."""
-        with self._session.database.watch() as watch:
+        from audit_cli.keeping_up import keep_up
+
+        def work() -> bool:
             self.up_to(until)
-            while until is None or self.position < until:
-                with self._interruption.welcome():
-                    watch.wait(LOOK_AGAIN_S)
-                    self._lines.check_read()
-                self.up_to(until)
+            is_done = until is not None and self.position >= until
+            if not is_done:
+                self._lines.check_read()
+            return is_done
+
+        keep_up(self._session.database, self._interruption, work)
 
     def _write(self, found: "list[Recorded]") -> None:
         import msgspec
@@ -144,10 +144,3 @@ class _Export:
         with self._interruption.welcome():
             self._lines.write(lines)
         self.count += len(found)
-
-    def _settle(self) -> None:
-        """Let denials that were only counted so far be events, if that can be: a reader may go without."""
-        from ledger.errors import LedgerUnavailable
-
-        with suppress(LedgerUnavailable):
-            self._session.ledger.settle()
