@@ -25,6 +25,13 @@ def result_json(value: object) -> None:
     result(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def result_line(value: object) -> None:
+    """Write a part of a result for machines: an object on a line of its own."""
+    import msgspec
+
+    result(msgspec.json.encode(value).decode() + "\n")
+
+
 def note(text: str) -> None:
     """Say something that is not the result: a hint, a summary, a refusal."""
     typer.echo(text, err=True)

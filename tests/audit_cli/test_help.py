@@ -31,7 +31,8 @@ def test_the_commands_are_those_that_are_promised() -> None:
         ("use", "append")
     }
     expected |= {
-        (word,) for word in ("init", "check", "show-event", "events", "audit", "rules", "explain", "demo")
+        (word,)
+        for word in ("init", "check", "show-event", "events", "upgrade", "audit", "rules", "explain", "demo")
     }
 
     assert set(COMMANDS) == expected
