@@ -32,7 +32,19 @@ def test_the_commands_are_those_that_are_promised() -> None:
     }
     expected |= {
         (word,)
-        for word in ("init", "check", "show-event", "events", "upgrade", "audit", "rules", "explain", "demo")
+        for word in (
+            "init",
+            "check",
+            "show-event",
+            "events",
+            "backup",
+            "restore",
+            "upgrade",
+            "audit",
+            "rules",
+            "explain",
+            "demo",
+        )
     }
 
     assert set(COMMANDS) == expected
