@@ -10,6 +10,7 @@ import typer
 from audit_cli import console
 from audit_cli.failures import INTERRUPTED, WRONG_USAGE, tell, tell_of_interruption
 from audit_cli.options import Options, command
+from audit_cli.values import position
 
 if TYPE_CHECKING:
     from audit_cli.interruption import Interruption
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 AGAIN = "interrupted; go on with --since and the position in the last whole line"
 
 Shape: TypeAlias = Literal["jsonl", "cloudevents"]
-OnReached: TypeAlias = Callable[[int, int], object]
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -30,10 +30,17 @@ app = typer.Typer(rich_markup_mode=None)
 def events(
     options: Options,
     since: Annotated[
-        int, typer.Option(min=0, metavar="POSITION", help="Begin after it: the last one that you have.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            parser=position,
+            metavar="POSITION",
+            help="Begin after it: the last one that you have.",
+            show_default="0",
+        ),
+    ] = None,
     until: Annotated[
-        int | None, typer.Option(min=0, metavar="POSITION", help="End with it.", show_default="the last")
+        int | None,
+        typer.Option(parser=position, metavar="POSITION", help="End with it.", show_default="the last"),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new events as they come.")
@@ -56,6 +63,7 @@ def events(
     from audit_cli.session import open_session
     from ledger.log import check_since
 
+    since = since or 0
     if until is not None and until < since:
         tell(f"--until {until} comes before --since {since}: there is nothing between")
         raise typer.Exit(WRONG_USAGE)
