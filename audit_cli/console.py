@@ -25,6 +25,13 @@ def result_json(value: object) -> None:
     result(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def result_line(value: object) -> None:
+    """Write a part of a result for machines: an object on a line of its own."""
+    import msgspec
+
+    result(msgspec.json.encode(value).decode() + "\n")
+
+
 def note(text: str) -> None:
     """Say something that is not the result: a hint, a summary, a refusal."""
     typer.echo(text, err=True)
@@ -39,6 +46,11 @@ def is_coloured() -> bool:
     """Whether the result may be coloured: on a terminal, unless NO_COLOR says otherwise."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
+    return is_on_screen()
+
+
+def is_on_screen() -> bool:
+    """Whether the result goes to a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 

@@ -49,14 +49,15 @@ def init(
         default_ledger().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = open_database(settings.url, create=True)
     try:
-        _ensure_schema(database)
+        is_new = _ensure_schema(database)
         founded = Ledger(database, clock, os.urandom).create_organization(
             organization, details, Authentication.OPERATING_SYSTEM, prefix
         )
     finally:
         database.close()
+    place = database.name if is_new else f"the ledger that was there already, {database.name}"
     console.result(
-        f"Created the organization {founded.name} in {database.name}.\n"
+        f"Created the organization {founded.name} in {place}.\n"
         f"Its admin is {details.email}: the system user {user!r}.\n"
     )
     console.note(
@@ -64,7 +65,8 @@ def init(
     )
 
 
-def _ensure_schema(database: "Database") -> None:
+def _ensure_schema(database: "Database") -> bool:
+    """Make the tables where there are none; says whether there were none."""
     from ledger.errors import WrongState
     from ledger.schema import check_schema, create_schema
 
@@ -72,3 +74,5 @@ def _ensure_schema(database: "Database") -> None:
         create_schema(database)
     except WrongState:
         check_schema(database)
+        return False
+    return True

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 INTAKE_SCHEMA = "keyledger.intake/1"
 
+PROGRESS_SCHEMA = "keyledger.intake-progress/1"
+
 IntakeFormat: TypeAlias = Literal["table", "json"]
+UseFormat: TypeAlias = Literal["table", "json", "jsonl"]
 IntakeFormatOption: TypeAlias = Annotated[
     IntakeFormat, typer.Option("--format", help="How to print the summary.")
 ]
@@ -26,27 +29,33 @@ IntakeFormatOption: TypeAlias = Annotated[
 def take_in(
     session: "Session",
     read: Callable[[Progress, "OnDoubt"], Iterable["Item"]],
-    form: IntakeFormat,
+    form: UseFormat,
     *,
     again: str = "run it again to go on: what is stored is recognized",
 ) -> None:
     """Record what `read` yields; exits with status 1 where anything was refused.
 
     What is kept in spite of a doubt is told, counted apart and no failure.
-    What was acknowledged stays when it is interrupted; `again` says how to go on then.
+    What was acknowledged stays when it is interrupted; `again` says how to go on then, and where from.
     """
+    import msgspec
+
     from ledger.usage import Intake
 
     counts, doubts = Intake(), 0
+    reached: str | int = 0
 
     def warn(doubt: "Doubt") -> None:
         nonlocal doubts
         doubts += 1
         bar.say(_told(doubt.where, doubt.reason))
 
-    def remember(intake: "Intake", _reached: str | int) -> None:
-        nonlocal counts
-        counts = intake
+    def remember(intake: "Intake", place: str | int) -> None:
+        nonlocal counts, reached
+        counts, reached = intake, place
+        if form == "jsonl":
+            so_far = msgspec.structs.asdict(intake)
+            console.result_line({"schema": PROGRESS_SCHEMA, "lines": place, **so_far})
 
     with progress("reading") as bar, Interruption() as interruption:
         try:
@@ -59,7 +68,9 @@ def take_in(
             )
         except KeyboardInterrupt:
             bar.clear()
-            tell_of_interruption(f"interrupted; the {counts.stored:,} stored so far stay; {again}")
+            tell_of_interruption(
+                f"interrupted; the {counts.stored:,} stored so far stay; {again.format(reached=reached)}"
+            )
             raise typer.Exit(INTERRUPTED) from None
     _print(counts, doubts, form)
     if counts.refused:
@@ -73,13 +84,17 @@ def _told(where: str | int, reason: str) -> str:
     return printable(f"{place}: {reason}")
 
 
-def _print(counts: "Intake", doubts: int, form: IntakeFormat) -> None:
+def _print(counts: "Intake", doubts: int, form: UseFormat) -> None:
     import msgspec
 
-    if form == "json":
-        console.result_json({"schema": INTAKE_SCHEMA, **msgspec.structs.asdict(counts), "doubts": doubts})
-    else:
-        console.note(f"{_summary(counts, doubts)}.")
+    summary = {"schema": INTAKE_SCHEMA, **msgspec.structs.asdict(counts), "doubts": doubts}
+    match form:
+        case "json":
+            console.result_json(summary)
+        case "jsonl":
+            console.result_line(summary)
+        case "table":
+            console.note(f"{_summary(counts, doubts)}.")
 
 
 def _summary(counts: "Intake", doubts: int) -> str:

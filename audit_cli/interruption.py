@@ -1,7 +1,8 @@
-"""Ctrl-C in a long intake: it takes effect between batches, never while one is being stored."""
+"""Ctrl-C and SIGTERM in long work: they take effect where nothing is under way that they could tear."""
 
 import signal
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Self, TypeVar
 
@@ -9,41 +10,50 @@ T = TypeVar("T")
 
 
 class Interruption:
-    """Watches for Ctrl-C while items are read and stored in turn.
+    """Watches for signals, and raises KeyboardInterrupt for one where it is welcome.
 
     A KeyboardInterrupt in the middle of a transaction could leave a lock or a connection behind, and the way
-    out would wait for it. So one that comes while a batch is stored waits until the next item is read; a
-    second one is no longer held back.
+    out would wait for it. So one that comes at such a moment waits until it is welcome; a second one is no
+    longer held back.
     """
 
-    def __init__(self) -> None:
-        self._is_reading = False
+    def __init__(self, *signals: signal.Signals) -> None:
+        self._signals = signals or (signal.SIGINT,)
+        self._is_welcome = False
         self._was_asked = False
-        self._before = signal.getsignal(signal.SIGINT)
+        self._before = [signal.getsignal(each) for each in self._signals]
 
     def __enter__(self) -> Self:
-        self._before = signal.signal(signal.SIGINT, self._handle)
+        self._before = [signal.signal(each, self._handle) for each in self._signals]
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        for each, handler in zip(self._signals, self._before, strict=True):
+            signal.signal(each, handler)
 
-    def between(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, with a chance to stop before each."""
-        iterator = iter(items)
-        while True:
-            self._is_reading = True
+    @contextmanager
+    def welcome(self) -> Iterator[None]:
+        """Where a signal takes effect at once, and one that came before does now."""
+        self._is_welcome = True
+        try:
             if self._was_asked:
                 raise KeyboardInterrupt
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-            finally:
-                self._is_reading = False
+            yield
+        finally:
+            self._is_welcome = False
+
+    def between(self, items: Iterable[T]) -> Iterator[T]:
+        """The items; signals are welcome while the next one is read."""
+        iterator = iter(items)
+        while True:
+            with self.welcome():
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
             yield item
 
     def _handle(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._is_reading or self._was_asked:
+        if self._is_welcome or self._was_asked:
             raise KeyboardInterrupt
         self._was_asked = True

@@ -1,11 +1,20 @@
 """`keyledger projections`: the read side's rows, how far they are and whether they are right."""
 
+from contextlib import suppress
+from datetime import timedelta
+from signal import SIGINT, SIGTERM
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from audit_cli import console
 from audit_cli.failures import CORRUPT, tell
 from audit_cli.options import Options, command
-from audit_cli.values import FormatOption
+from audit_cli.values import FormatOption, duration
+
+if TYPE_CHECKING:
+    from audit_cli.interruption import Interruption
+    from audit_cli.session import Session
 
 STATUS_SCHEMA = "keyledger.projections/1"
 
@@ -41,6 +50,57 @@ def status(options: Options, form: FormatOption = "table") -> None:
         )
 
 
+@command(app, "run")
+def run(
+    options: Options,
+    interval: Annotated[
+        timedelta, typer.Option(parser=duration, metavar="DURATION", help="How long to rest between rounds.")
+    ] = timedelta(seconds=1),
+) -> None:
+    """Keep the read side up to date until stopped.
+
+    Readers then find little to catch up with. Several may run at once; Ctrl-C or SIGTERM ends one.
+
+    Example: keyledger projections run --interval 5s
+    """
+    from audit_cli.interruption import Interruption
+    from audit_cli.keeping_up import keep_up
+    from audit_cli.session import open_session
+
+    with open_session(options) as session, Interruption(SIGINT, SIGTERM) as interruption:
+        running = _Running(session, interruption)
+        with suppress(KeyboardInterrupt):
+            keep_up(session.database, interruption, running.round, interval.total_seconds())
+
+
+class _Running:
+    """Rounds of catching up; tells the first of them, and those that have much to do."""
+
+    def __init__(self, session: "Session", interruption: "Interruption") -> None:
+        self._session = session
+        self._interruption = interruption
+        self._is_first = True
+
+    def round(self) -> bool:
+        """Catch up once; never says that this was all."""
+        from projections import catch_up
+
+        self._session.settle()
+        behind = catch_up.status(self._session.database).behind
+        if is_worth_telling := self._is_first or behind > catch_up.BATCH_SIZE:
+            tell(f"{behind:,} events behind")
+        position = catch_up.catch_up(self._session.database, self._between_batches)
+        if is_worth_telling:
+            tell(f"up to date at position {position:,}")
+        self._is_first = False
+        return False
+
+    def _between_batches(self, _position: int, _goal: int) -> None:
+        """Nothing is being written at this moment, so this is where to stop."""
+        with self._interruption.welcome():
+            pass
+
+
 @command(app, "rebuild")
 def rebuild(options: Options) -> None:
     """Build the read side anew from the events.
@@ -66,11 +126,12 @@ def check(options: Options) -> None:
 
     Example: keyledger projections check
     """
+    from audit_cli.progress import progress
     from audit_cli.session import open_session
     from projections.catch_up import differences
 
-    with open_session(options) as session:
-        found = differences(session.database)
+    with open_session(options) as session, progress("checking") as bar:
+        found = differences(session.database, bar.reach)
     if not found:
         console.result("The read side is what the events say.\n")
         return

@@ -4,7 +4,7 @@ import os
 import pwd
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from audit_cli.progress import progress
 from ledger.actor import Actor
 from ledger.credentials import Credential
 from ledger.database import Database, open_database
+from ledger.errors import LedgerUnavailable
 from ledger.ledger import Ledger
 from ledger.organization import Organization
 from ledger.schema import check_schema
@@ -49,6 +50,11 @@ class Session:
         if self.settings.actor:
             return self.organization.claimed_actor(self.settings.actor)
         return self.organization.login_actor(login())
+
+    def settle(self) -> None:
+        """Let denials that were only counted so far be events, where that can be: readers may do without."""
+        with suppress(LedgerUnavailable):
+            self.ledger.settle()
 
     def key(self, reference: str) -> Credential:
         """The key that an argument means."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from audit_cli.intake import IntakeFormatOption, take_in
+from audit_cli.intake import UseFormat, take_in
 from audit_cli.options import Options, command
 
 if TYPE_CHECKING:
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from audit_cli.progress import Progress
     from audit_cli.session import Session
     from ledger.importers.ndjson import Resolve
+    from ledger.intake import Flush
     from ledger.usage import Refusal, Use
 
 STANDARD_INPUT = "-"
-AGAIN = "sending it again is safe for lines that carry an id"
+AGAIN = "go on with --skip {reached}"
 
 _REMEMBERED = 65536
 
@@ -34,35 +35,54 @@ def append(
     reporter: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who reports the lines that do not say it.")
     ] = None,
-    form: IntakeFormatOption = "table",
+    skip: Annotated[
+        int, typer.Option(min=0, metavar="LINES", help="Pass over the first lines, as acknowledged before.")
+    ] = 0,
+    form: Annotated[
+        UseFormat, typer.Option("--format", help="The summary; `jsonl` also tells each batch on disk.")
+    ] = "table",
 ) -> None:
     """Append uses, a JSON object a line.
 
     Each needs key, service and occurred_at. Optional: id, caller, reporter, source_ip, user_agent, error,
-    error_count, count, last_at. A line with an id may be sent again: it counts once. A line that is refused
-    is told with its number; the others are kept.
+    error_count, count, last_at. A line that is refused is told with its number; the others are kept.
+
+    A line with an id may be sent again: it counts once. For a producer on a pipe, --format jsonl tells
+    {"lines": N, ...} as soon as all up to line N are on disk or refused, some 200 ms after they came: to
+    resume, go on after N, or send everything again with --skip N.
 
     Example: keyledger use append uses.ndjson --reporter gateway
     """
     from audit_cli.session import open_session
 
     with open_session(options) as session:
-        take_in(session, lambda bar, _warn: _uses(session, file, reporter, bar), form, again=AGAIN)
+        take_in(session, lambda bar, _warn: _uses(session, file, reporter, skip, bar), form, again=AGAIN)
 
 
-def _uses(session: "Session", file: str, reporter: str | None, bar: "Progress") -> "Iterator[Use | Refusal]":
+def _uses(
+    session: "Session", file: str, reporter: str | None, skip: int, bar: "Progress"
+) -> "Iterator[Use | Refusal | Flush]":
     from msgspec.structs import replace
 
-    from ledger.importers.files import bounded_lines
-    from ledger.importers.ndjson import MAX_LINE, read_uses
+    from ledger.importers.ndjson import read_uses
     from ledger.usage import Use
 
     with _opened(file, bar) as stream:
-        for item in read_uses(bounded_lines(stream, MAX_LINE), _resolver(session)):
+        for item in read_uses(_lines(stream, is_pipe=file == STANDARD_INPUT), _resolver(session), skip):
             if reporter and isinstance(item, Use) and item.reporter is None:
                 yield replace(item, reporter=reporter)
             else:
                 yield item
+
+
+def _lines(stream: BinaryIO, *, is_pipe: bool) -> "Iterator[bytes | Flush]":
+    from ledger.importers.files import bounded_lines
+    from ledger.importers.ndjson import MAX_LINE
+    from ledger.importers.pipe import is_of_the_system, lines_as_they_come
+
+    if is_pipe and is_of_the_system(stream):
+        return lines_as_they_come(stream, MAX_LINE)
+    return bounded_lines(stream, MAX_LINE)
 
 
 def _opened(file: str, bar: "Progress") -> BinaryIO:

@@ -107,10 +107,12 @@ class Recording:
             writer: ThreadPoolExecutor | None = None
             try:
                 for items_at_hand in _batches(items):
-                    batch = self._prepare(items_at_hand)
+                    batch = self._prepare(items_at_hand) if items_at_hand else None
                     if behind is not None:
                         stored, behind = behind, None
                         acknowledge(stored.result())
+                    if batch is None:
+                        continue
                     if len(items_at_hand) < BATCH_SIZE:
                         acknowledge(self._store(batch))
                         continue
@@ -234,11 +236,12 @@ class Recording:
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Told | Refusal]]:
+    """Full batches, and at a Flush what there is: even nothing, as a full one may still wait to be told."""
     batch: list[Told | Refusal] = []
     for item in items:
         if not isinstance(item, Flush):
             batch.append(item)
-        if batch and (len(batch) == BATCH_SIZE or isinstance(item, Flush)):
+        if len(batch) == BATCH_SIZE or isinstance(item, Flush):
             yield batch
             batch = []
     if batch:

@@ -103,14 +103,14 @@ def project_into_memory(database: Database, clip: Clip | None = None) -> Databas
     return memory
 
 
-def differences(database: Database) -> list[str]:
+def differences(database: Database, on_progress: OnProgress | None = None) -> list[str]:
     """Where the rows differ from those that the events give; empty when all is well."""
     catch_up(database)
     memory = in_memory()
     with memory.write() as target:
         TABLES.create(target)
     with database.read() as connection:
-        _advance(database, memory, TABLES, _Reading(until=TABLES.position(connection)))
+        _advance(database, memory, TABLES, _Reading(until=TABLES.position(connection)), on_progress)
         with memory.read() as fresh:
             tables = TABLES.metadata.sorted_tables
             return [line for table in tables if (line := _difference(connection, fresh, table))]

@@ -79,6 +79,21 @@ class Door:
         )
         return Answer(ended.returncode, ended.stdout, ended.stderr)
 
+    def start(self, *arguments: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
+        """Start the installed command, to be met while it runs; what it writes can be read.
+
+        Coverage keeps a lock that an interrupt can make it wait for in vain, so it stays out of this process.
+        """
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+        return subprocess.Popen(
+            [EXECUTABLE, *arguments],
+            env=kept | self.environment,
+            cwd=self.folder,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
     def terminal(
         self, *arguments: str, typed: str = "", environment: Mapping[str, str] | None = None
     ) -> Answer:

@@ -28,6 +28,7 @@ PLACEHOLDERS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"\d{4}-\d\d-\d\d", "DAY"),
     (r"\b\d+(ms|[smhd])\b", "SPAN"),
+    (r"\d{8}T\d{6}\.\d{6}Z", "TIME"),
     (r"\S+/ledger\.db", "LEDGER"),
     (r"system user '\S+'", "system user"),
     # Texts of differing lengths are wrapped and ruled differently.

@@ -1,7 +1,7 @@
 """Uses as services write them, one JSON object a line: the bulk path into the ledger."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from ledger.usage import Refusal, Use
 
 MAX_LINE = 64 * 1024
 
+PauseT = TypeVar("PauseT")
 Resolve: TypeAlias = Callable[[str], bytes | None]
 
 _BOM = b"\xef\xbb\xbf"
@@ -43,14 +44,22 @@ _EXAMPLE = '{"key": "billing-prod", "service": "payments", "occurred_at": "2024-
 _decode = msgspec.json.Decoder(Line).decode
 
 
-def read_uses(lines: Iterable[bytes], resolve: Resolve) -> Iterator[Use | Refusal]:
-    """The use on each line, or why it is none; blank lines are passed over but counted.
+def read_uses(
+    lines: Iterable[bytes | PauseT], resolve: Resolve, skip: int = 0
+) -> Iterator[Use | Refusal | PauseT]:
+    """The use on each line, or why it is none; blank lines are passed over but counted, and so are `skip`.
 
-    `resolve` gives the id of the key that an id, the start of one or a name means, None for an unknown one.
-    It is asked for every line, so it should remember. `files.bounded_lines` keeps memory bounded.
+    What is no line, but says that more are awaited, is passed on. `resolve` gives the id of the key
+    that an id, the start of one or a name means, None for an unknown one. It is asked for every line, so it
+    should remember. `files.bounded_lines` keeps memory bounded.
     """
-    for number, line in enumerate(lines, 1):
-        if line.isspace() or not line:
+    number = 0
+    for line in lines:
+        if not isinstance(line, bytes):
+            yield line
+            continue
+        number += 1
+        if number <= skip or line.isspace() or not line:
             continue
         try:
             yield _use(_line(line), resolve, number)

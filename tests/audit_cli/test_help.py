@@ -27,8 +27,25 @@ def test_the_commands_are_those_that_are_promised() -> None:
     expected: set[tuple[str, ...]] = {("key", verb) for verb in verbs}
     expected |= {("member", verb) for verb in ("add", "list", "role", "remove")}
     expected |= {("import", kind) for kind in ("cloudtrail", "iam-credential-report", "iam-access-keys")}
-    expected |= {("projections", verb) for verb in ("status", "rebuild", "check")} | {("use", "append")}
-    expected |= {(word,) for word in ("init", "check", "show-event", "audit", "rules", "explain", "demo")}
+    expected |= {("projections", verb) for verb in ("status", "run", "rebuild", "check")} | {
+        ("use", "append")
+    }
+    expected |= {
+        (word,)
+        for word in (
+            "init",
+            "check",
+            "show-event",
+            "events",
+            "backup",
+            "restore",
+            "upgrade",
+            "audit",
+            "rules",
+            "explain",
+            "demo",
+        )
+    }
 
     assert set(COMMANDS) == expected
 

@@ -39,6 +39,20 @@ def test_long_work_shows_how_far_it_is_and_erases_it() -> None:
     assert terminal.getvalue() == "\r\x1b[Kreading [#######.......................]  25%\r\x1b[K"
 
 
+def test_the_time_that_is_left_is_judged_by_what_this_run_has_done() -> None:
+    terminal, clock = Terminal(), Clock()
+    bar = Progress("rebuilding", terminal, clock)
+
+    bar.reach(600, 1000)  # by a run before this one
+    clock.at = 10.0
+    bar.reach(700, 1000)
+    clock.at = 20.0
+    bar.reach(1000, 1000)
+
+    assert " 70%, 30s left" in terminal.getvalue()
+    assert terminal.getvalue().endswith("100%")
+
+
 def test_a_line_is_said_above_the_bar() -> None:
     terminal, clock = Terminal(), Clock()
     bar = Progress("reading", terminal, clock)

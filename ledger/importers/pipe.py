@@ -1,0 +1,53 @@
+"""Lines from a pipe as they come: those of a slow producer do not wait until a batch is full."""
+
+import os
+import select
+from collections.abc import Iterator
+from time import monotonic
+from typing import BinaryIO
+
+from ledger.intake import Flush
+
+PATIENCE_S = 0.2
+
+_CHUNK = 64 * 1024
+
+
+def lines_as_they_come(stream: BinaryIO, limit: int) -> Iterator[bytes | Flush]:
+    """The lines of a stream without their ends, and a Flush where the first since the last waits too long.
+
+    Of a line over the limit only the start is kept, one byte more than the limit. Nothing may have been
+    read of the stream through its buffer.
+    """
+    rest, due = b"", None
+    while True:
+        if not _has_more(stream, due):
+            due = None
+            yield Flush.NOW
+            continue
+        chunk = os.read(stream.fileno(), _CHUNK)
+        *whole, rest = (rest + chunk).split(b"\n")
+        rest = rest[: limit + 1]
+        if whole and due is None:
+            due = monotonic() + PATIENCE_S
+        yield from (line[: limit + 1] for line in whole)
+        if not chunk:
+            break
+    if rest:
+        yield rest
+
+
+def is_of_the_system(stream: BinaryIO) -> bool:
+    """Whether the system can say if there is more to read: not of a stream within this process."""
+    try:
+        stream.fileno()
+    except OSError:
+        return False
+    return True
+
+
+def _has_more(stream: BinaryIO, due: float | None) -> bool:
+    """Whether there is something to read, its end included; waits for it until then, or for ever."""
+    patience = None if due is None else max(0.0, due - monotonic())
+    ready, _, _ = select.select([stream], [], [], patience)
+    return bool(ready)

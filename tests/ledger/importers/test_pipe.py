@@ -1,0 +1,77 @@
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pytest
+
+from ledger.importers.pipe import PATIENCE_S, lines_as_they_come
+from ledger.intake import Flush
+
+LIMIT = 100
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[BinaryIO, int]]:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as stream:
+        yield stream, writer
+
+
+def test_the_lines_are_those_that_were_written_however_they_were_cut(pipe: tuple[BinaryIO, int]) -> None:
+    stream, writer = pipe
+    for part in (b"a", b"b\nc", b"\n\n", b"d\ne"):
+        os.write(writer, part)
+    os.close(writer)
+
+    assert list(lines_as_they_come(stream, LIMIT)) == [b"ab", b"c", b"", b"d", b"e"]
+
+
+def test_of_an_endless_line_only_the_start_is_kept(pipe: tuple[BinaryIO, int]) -> None:
+    stream, writer = pipe
+
+    def write() -> None:
+        with os.fdopen(writer, "wb") as file:
+            file.write(b"x" * 1_000_000 + b"\nshort")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    found = list(lines_as_they_come(stream, LIMIT))
+    thread.join()
+
+    assert [line for line in found if isinstance(line, bytes)] == [b"x" * (LIMIT + 1), b"short"]
+
+
+def test_lines_that_wait_for_more_are_flushed_once_and_in_time(pipe: tuple[BinaryIO, int]) -> None:
+    stream, writer = pipe
+    lines = lines_as_they_come(stream, LIMIT)
+    os.write(writer, b"a\nb\nc")
+
+    begun = time.monotonic()
+    found = [next(lines) for _ in range(3)]
+    waited = time.monotonic() - begun
+    threading.Timer(3 * PATIENCE_S, os.close, [writer]).start()
+    rest = list(lines)
+
+    assert found == [b"a", b"b", Flush.NOW]
+    assert waited >= PATIENCE_S
+    assert rest == [b"c"]
+
+
+def test_a_steady_trickle_is_flushed_too(pipe: tuple[BinaryIO, int]) -> None:
+    stream, writer = pipe
+
+    def trickle() -> None:
+        with os.fdopen(writer, "wb", buffering=0) as file:
+            for _ in range(12):
+                file.write(b"a\n")
+                time.sleep(PATIENCE_S / 4)
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    found = list(lines_as_they_come(stream, LIMIT))
+    thread.join()
+
+    assert found.count(b"a") == 12
+    assert found.count(Flush.NOW) >= 2
