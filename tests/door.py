@@ -46,6 +46,11 @@ class Door:
         self.address = address
         self.environment = {"KEYLEDGER_URL": address}
 
+    @property
+    def file(self) -> Path:
+        """The ledger's file, on SQLite."""
+        return Path(self.address)
+
     def __call__(self, *arguments: str, stdin: str | bytes | None = None) -> Answer:
         """Run it in this process."""
         result = CliRunner().invoke(app, arguments, input=stdin, env=self.environment, prog_name="keyledger")

@@ -11,6 +11,8 @@ import pytest
 from ledger.schema import SCHEMA_VERSION
 from tests.door import Door
 
+pytestmark = pytest.mark.sqlite_only(reason="PostgreSQL has tools of its own for it")
+
 USE = '{"key": "ci", "service": "deploy", "occurred_at": "2024-05-31T12:00:00Z"}\n'
 
 
@@ -28,7 +30,7 @@ def events(door: Door, *options: str) -> str:
 
 
 def asides(door: Door) -> list[Path]:
-    return sorted(door.folder.glob("ledger.db.replaced-*"))
+    return sorted(door.file.parent.glob("ledger.db.replaced-*"))
 
 
 def rows(path: Path) -> list[tuple[int, bytes]]:
@@ -67,13 +69,13 @@ def test_a_backup_of_a_ledger_in_use_ends_and_is_how_it_was_at_a_moment_of_it(ke
     more = keyledger.folder / "more.ndjson"
     more.write_text(USE * 80_000)
     with keyledger.start("use", "append", str(more)) as writer:
-        while len(rows(keyledger.ledger)) < 25_000:
+        while len(rows(keyledger.file)) < 25_000:
             time.sleep(0.02)
         keyledger.well("backup", "busy.db")
         was_writing = writer.poll() is None
         writer.communicate(timeout=60)
 
-    kept, complete = rows(keyledger.folder / "busy.db"), rows(keyledger.ledger)
+    kept, complete = rows(keyledger.folder / "busy.db"), rows(keyledger.file)
     assert was_writing
     assert 25_000 <= len(kept) < len(complete) == 100_003
     assert complete[: len(kept)] == kept
@@ -119,7 +121,7 @@ def test_a_backup_that_is_not_sound_replaces_nothing(
     assert reason in answer.err
     assert events(keyledger) == before
     assert asides(keyledger) == []
-    assert list(keyledger.folder.glob(".ledger*")) == []
+    assert list(keyledger.file.parent.glob(".ledger*")) == []
 
 
 def test_a_restore_says_what_is_lost_and_puts_the_old_ledger_aside(keyledger: Door, copy: Path) -> None:
@@ -143,19 +145,19 @@ def test_a_restore_says_what_is_lost_and_puts_the_old_ledger_aside(keyledger: Do
 def test_the_restored_ledger_keeps_a_write_ahead_log_and_the_rights_of_the_old_one(
     keyledger: Door, copy: Path
 ) -> None:
-    keyledger.ledger.chmod(0o640)
+    keyledger.file.chmod(0o640)
 
     keyledger.well("restore", str(copy), "--yes")
 
-    with closing(sqlite3.connect(keyledger.ledger)) as connection:
+    with closing(sqlite3.connect(keyledger.file)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert keyledger.ledger.stat().st_mode & 0o777 == 0o640
+    assert keyledger.file.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_ledger_that_is_gone_is_restored_without_a_question(keyledger: Door, copy: Path) -> None:
     before = events(keyledger)
-    keyledger.ledger.unlink()
-    journal = keyledger.ledger.with_name("ledger.db-wal")
+    keyledger.file.unlink()
+    journal = keyledger.file.with_name("ledger.db-wal")
     journal.write_bytes(b"of the ledger that is gone")
 
     answer = keyledger.well("restore", str(copy))
@@ -167,8 +169,8 @@ def test_a_ledger_that_is_gone_is_restored_without_a_question(keyledger: Door, c
 
 def test_a_damaged_ledger_is_put_aside_with_its_journal(keyledger: Door, copy: Path) -> None:
     before = events(keyledger)
-    keyledger.ledger.write_bytes(b"nothing that SQLite could read" * 1000)
-    keyledger.ledger.with_name("ledger.db-wal").write_bytes(b"its journal")
+    keyledger.file.write_bytes(b"nothing that SQLite could read" * 1000)
+    keyledger.file.with_name("ledger.db-wal").write_bytes(b"its journal")
 
     answer = keyledger.well("restore", str(copy), "--yes")
 
@@ -187,7 +189,7 @@ def test_a_ledger_that_another_process_has_open_is_not_replaced(
         assert other.stdout
         other.stdout.readline()
         if is_damaged:
-            with keyledger.ledger.open("r+b") as file:
+            with keyledger.file.open("r+b") as file:
                 file.write(b"damage in place of a header")
         answer = keyledger.process("restore", str(copy), "--yes")
         other.terminate()
@@ -201,7 +203,7 @@ def test_a_ledger_that_another_process_has_open_is_not_replaced(
 def test_who_opened_the_old_file_just_before_cannot_write_to_it_afterwards(
     keyledger: Door, copy: Path
 ) -> None:
-    with closing(sqlite3.connect(keyledger.ledger)) as late:
+    with closing(sqlite3.connect(keyledger.file)) as late:
         keyledger.well("restore", str(copy), "--yes")
 
         with pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -232,7 +234,7 @@ def test_a_backup_of_an_older_version_is_restored_with_a_word_on_the_upgrade(
 
 
 def test_a_ledger_is_no_backup_of_itself(keyledger: Door) -> None:
-    assert "is the ledger itself" in keyledger("restore", str(keyledger.ledger), "--yes").err
+    assert "is the ledger itself" in keyledger("restore", str(keyledger.file), "--yes").err
 
 
 def test_whoever_is_at_a_terminal_is_asked(keyledger: Door, copy: Path) -> None:

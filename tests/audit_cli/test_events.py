@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.door import Door
+from tests.place import plain
 
 PATIENCE_S = 30
 
@@ -95,9 +95,8 @@ def test_a_denial_that_was_only_counted_is_exported_once_its_minute_is_over(keyl
     keyledger.well("key", "disable", "ci")
     for _ in range(3):
         assert keyledger("check", stdin=secret).status == 1
-    with sqlite3.connect(keyledger.ledger) as connection:
+    with plain(keyledger.address) as connection:
         connection.execute("UPDATE denied_uses SET ends_at = 1")
-    connection.close()
 
     denied = [line["count"] for line in lines(keyledger.well("events").out) if "use-denied" in line["topic"]]
 

@@ -3,13 +3,17 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from ledger.schema import SCHEMA_VERSION
 from tests.door import Door
+
+pytestmark = pytest.mark.sqlite_only(reason="makes an older ledger through sqlite3")
 
 
 def make_version(door: Door, version: int) -> None:
     """Leave the ledger as a keyledger of that version would have it."""
-    with closing(sqlite3.connect(door.ledger)) as connection, connection:
+    with closing(sqlite3.connect(door.file)) as connection, connection:
         if version < SCHEMA_VERSION:
             connection.execute("DROP INDEX events_of_lives")
         connection.execute("UPDATE keyledger SET schema_version = ?", (version,))
@@ -24,14 +28,14 @@ def test_an_older_ledger_is_refused_with_the_remedy_which_works_and_keeps_its_ev
 
     assert refused.status == 1
     assert "`keyledger upgrade` brings it up to date" in refused.err
-    assert upgraded.out == f"Upgraded {keyledger.ledger} from schema version 1 to {SCHEMA_VERSION}.\n"
+    assert upgraded.out == f"Upgraded {keyledger.file} from schema version 1 to {SCHEMA_VERSION}.\n"
     assert keyledger.well("events").out == before
 
 
 def test_a_ledger_that_is_up_to_date_is_left_alone(keyledger: Door) -> None:
     answer = keyledger.well("upgrade")
 
-    assert answer.out == f"{keyledger.ledger} is up to date: schema version {SCHEMA_VERSION}.\n"
+    assert answer.out == f"{keyledger.file} is up to date: schema version {SCHEMA_VERSION}.\n"
 
 
 def test_a_newer_ledger_and_what_is_no_ledger_are_refused(keyledger: Door) -> None:
@@ -51,4 +55,4 @@ def test_a_newer_ledger_and_what_is_no_ledger_are_refused(keyledger: Door) -> No
 def test_founding_an_organization_in_a_ledger_that_is_there_says_so(keyledger: Door) -> None:
     answer = keyledger.well("init", "globex")
 
-    assert f"organization globex in the ledger that was there already, {keyledger.ledger}." in answer.out
+    assert f"organization globex in the ledger that was there already, {keyledger.file}." in answer.out
