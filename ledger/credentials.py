@@ -142,6 +142,8 @@ def _identified(connection: Connection, organization_id: bytes, reference: str) 
 
 
 def _named(connection: Connection, organization_id: bytes, reference: str) -> list[Credential]:
+    if "\0" in reference:
+        return []  # no name has one, and PostgreSQL takes none in a question either
     exact = (credentials.c.name == reference) | (credentials.c.external_id == reference)
     query = select(credentials).where(credentials.c.organization_id == organization_id, exact)
     found = [_credential(row) for row in connection.execute(query)]

@@ -215,7 +215,7 @@ def track(connection: Connection, record: Tracking) -> None:
         set_={"notification_id": upsert.excluded.notification_id},
         where=tracking.c.notification_id < upsert.excluded.notification_id,
     )
-    if connection.execute(upsert).rowcount == 0:
+    if connection.execute(upsert.returning(tracking.c.notification_id)).first() is None:
         raise IntegrityError(f"{record.application_name} has come to {record.notification_id} already")
 
 

@@ -19,6 +19,7 @@ from ledger.observation import (
     ExternalKey,
     Observation,
     UsageSummary,
+    check_texts,
     content_id,
     covered,
     observed,
@@ -196,6 +197,9 @@ class Recording:
             return Refusal(item.where, "a text in it is not Unicode and cannot be stored")
 
     def _event(self, item: Observation | UsageSummary | Coverage, stamp: Stamp) -> Event:
+        check_texts(item)
+        if not isinstance(item, Coverage):
+            check_texts(item.key)
         match item:
             case Observation():
                 check_not_future(item.occurred_at, stamp.recorded_at)
@@ -209,6 +213,7 @@ class Recording:
 
     def _key_of(self, use: Use, stamp: Stamp) -> bytes:
         if not isinstance(use.key, bytes):
+            check_texts(use.key)
             return self._key_id(use.key, stamp.organization_id)
         if use.key not in self._known:
             raise InvalidInput(f"unknown key {ids.format_id(use.key)}; `keyledger key list` shows the keys")

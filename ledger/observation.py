@@ -8,6 +8,7 @@ import msgspec
 
 from ledger import ids
 from ledger.actor import Stamp
+from ledger.errors import InvalidInput
 from ledger.events import (
     Authentication,
     CoverageReported,
@@ -74,6 +75,13 @@ class Coverage(msgspec.Struct, frozen=True):
     source: str | None = None
     account: str | None = None
     where: str | int = ""
+
+
+def check_texts(*structs: msgspec.Struct) -> None:
+    """Raise InvalidInput for a text that not every database holds."""
+    for text in (text for struct in structs for text in msgspec.structs.astuple(struct)):
+        if isinstance(text, str) and "\0" in text:
+            raise InvalidInput(f"{text[:20]!r} holds a NUL character")
 
 
 def observed_key_id(organization_id: bytes, key: ExternalKey) -> bytes:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     LargeBinary,
     MetaData,
-    String,
     Table,
     case,
     inspect,
@@ -21,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from ledger.database import insert
+from ledger.schema import text_type
 from projections.fold import Batch, E, Group, Placed, Tally
 from projections.key_row import KeyFact, KeyRow, fold
 from projections.members import MemberFact, MemberRow, fold_member
@@ -29,7 +29,7 @@ from projections.members import MemberFact, MemberRow, fold_member
 READ_MODEL_VERSION = 1
 
 _CHUNK = 500
-_COLUMN_TYPES: dict[type, type[TypeEngine[Any]]] = {bytes: LargeBinary, int: BigInteger, str: String}
+_COLUMN_TYPES: dict[type, TypeEngine[Any]] = {bytes: LargeBinary(), int: BigInteger(), str: text_type}
 
 
 class KeyTables:
@@ -40,11 +40,11 @@ class KeyTables:
         self._suffix = suffix
         self.keys = self._struct_table("keys", KeyRow, "key_id")
         self.members = self._struct_table("members", MemberRow, "member_id")
-        self.usage = self._tally_table("key_usage", key_id=LargeBinary, service=String, caller=String)
+        self.usage = self._tally_table("key_usage", key_id=LargeBinary, service=text_type, caller=text_type)
         self.days = self._tally_table("key_days", key_id=LargeBinary, day=BigInteger)
-        self.addresses = self._tally_table("key_addresses", key_id=LargeBinary, source_ip=String)
+        self.addresses = self._tally_table("key_addresses", key_id=LargeBinary, source_ip=text_type)
         self.denials = self._tally_table(
-            "key_denials", key_id=LargeBinary, reason=String, service=String, caller=String
+            "key_denials", key_id=LargeBinary, reason=text_type, service=text_type, caller=text_type
         )
         self.timeline = self._table(
             "key_timeline",
@@ -71,9 +71,9 @@ class KeyTables:
             "reported_coverage",
             Column("position", BigInteger, primary_key=True, autoincrement=False),
             Column("organization_id", LargeBinary, nullable=False),
-            Column("reporter", String, nullable=False),
-            Column("source", String),
-            Column("account", String),
+            Column("reporter", text_type, nullable=False),
+            Column("source", text_type),
+            Column("account", text_type),
             Column("covers_from", BigInteger, nullable=False),
             Column("covers_to", BigInteger, nullable=False),
         )
@@ -162,7 +162,7 @@ class KeyTables:
             )
         return self._table(name, *columns)
 
-    def _tally_table(self, name: str, **groups: type[TypeEngine[Any]]) -> Table:
+    def _tally_table(self, name: str, **groups: TypeEngine[Any] | type[TypeEngine[Any]]) -> Table:
         group_columns = [Column(group, kind, primary_key=True) for group, kind in groups.items()]
         tally_columns = [Column(field, BigInteger, nullable=False) for field in Tally.__struct_fields__]
         return self._table(name, *group_columns, *tally_columns)
@@ -176,17 +176,20 @@ def _upsert_tallies(connection: Connection, table: Table, tallies: Mapping[Group
     if not tallies:
         return
     names = table.c.keys()
+    places = ", ".join([_placeholder(connection)] * len(names))
     upsert = f"""
-        INSERT INTO {table.name} ({", ".join(names)}) VALUES ({", ".join("?" * len(names))})
+        INSERT INTO {table.name} ({", ".join(names)}) VALUES ({places})
         ON CONFLICT ({", ".join(table.primary_key.columns.keys())}) DO UPDATE SET
             use_count = {table.name}.use_count + excluded.use_count,
             error_count = {table.name}.error_count + excluded.error_count,
             first_position = CASE WHEN excluded.first_at < {table.name}.first_at
                              THEN excluded.first_position ELSE {table.name}.first_position END,
-            first_at = min({table.name}.first_at, excluded.first_at),
+            first_at = CASE WHEN excluded.first_at < {table.name}.first_at
+                       THEN excluded.first_at ELSE {table.name}.first_at END,
             last_position = CASE WHEN excluded.last_at > {table.name}.last_at
                             THEN excluded.last_position ELSE {table.name}.last_position END,
-            last_at = max({table.name}.last_at, excluded.last_at),
+            last_at = CASE WHEN excluded.last_at > {table.name}.last_at
+                      THEN excluded.last_at ELSE {table.name}.last_at END,
             high_position = excluded.high_position"""  # noqa: S608 - names of our own tables
     # Sorted, so that the rows go into the tree from left to right.
     rows = [
@@ -194,6 +197,10 @@ def _upsert_tallies(connection: Connection, table: Table, tallies: Mapping[Group
         for group, tally in sorted(tallies.items(), key=itemgetter(0))
     ]
     connection.exec_driver_sql(upsert, rows)
+
+
+def _placeholder(connection: Connection) -> str:
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
 
 def _replace(connection: Connection, table: Table, structs: Iterable[msgspec.Struct]) -> None:

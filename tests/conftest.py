@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from tests.door import Door
 from tests.office import Office
+from tests.place import KINDS, Place
 
 # Timing is no property of the code under test, hence no deadline. CI tries the same examples every time, so
 # that a red run can be repeated; elsewhere new ones are tried each time.
@@ -14,7 +15,7 @@ settings.register_profile("ci", derandomize=True, deadline=None, database=None, 
 settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if os.environ.get("KEYLEDGER_CI") else "dev")
 
-KEPT_VARIABLES = {"KEYLEDGER_CI", "KEYLEDGER_REAL_DATA"}
+KEPT_VARIABLES = {"KEYLEDGER_CI", "KEYLEDGER_REAL_DATA", "KEYLEDGER_TEST_POSTGRESQL"}
 TERMINAL_VARIABLES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
 
 
@@ -54,19 +55,39 @@ def real_data() -> Path:
     return folder
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run whatever needs a ledger on each database, unless it says why on SQLite only."""
+    if "place" in metafunc.fixturenames:
+        kinds = KINDS[:1] if metafunc.definition.get_closest_marker("sqlite_only") else KINDS
+        metafunc.parametrize("place", kinds, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def place(request: pytest.FixtureRequest) -> Place:
+    """Give one kind of database, in which a test makes as many ledgers as it wants."""
+    return Place(request.param)
+
+
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def address(place: Place) -> Iterator[str]:
+    """Give the address of a place with no ledger in it yet."""
+    with place.ledger() as address:
+        yield address
+
+
+@pytest.fixture
+def office(address: str) -> Iterator[Office]:
     """Give a ledger with one organization, whose clock the test sets."""
-    office = Office(tmp_path / "ledger.db")
+    office = Office(address)
     yield office
     office.close()
 
 
 @pytest.fixture
-def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Door:
+def empty(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Door:
     """Give a door to no ledger yet."""
     monkeypatch.chdir(tmp_path)
-    return Door(tmp_path)
+    return Door(tmp_path, address)
 
 
 @pytest.fixture

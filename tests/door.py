@@ -41,10 +41,10 @@ def _read(screen: io.FileIO) -> bytes:
 class Door:
     """Runs commands; the ledger is named by the environment, as a user would."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
-        self.ledger = folder / "ledger.db"
-        self.environment = {"KEYLEDGER_URL": str(self.ledger)}
+        self.address = address
+        self.environment = {"KEYLEDGER_URL": address}
 
     def __call__(self, *arguments: str, stdin: str | bytes | None = None) -> Answer:
         """Run it in this process."""

@@ -1,10 +1,9 @@
-"""A ledger on a file with one organization, its admin and a clock that tests set.
+"""A ledger with one organization, its admin and a clock that tests set.
 
 Its randomness repeats, so two offices have the same ids: of two observations of one moment the id decides.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from random import Random
 
 import msgspec
@@ -29,10 +28,10 @@ DAY = 24 * HOUR
 
 
 class Office:
-    def __init__(self, path: Path, now: int = START) -> None:
+    def __init__(self, address: str, now: int = START) -> None:
         self.now = now
-        self.path = path
-        self.database = open_database(str(path), create=True)
+        self.address = address
+        self.database = open_database(address, create=True)
         create_schema(self.database)
         self.ledger = Ledger(self.database, clock=lambda: self.now, random_bytes=Random(1).randbytes)
         founder = MemberDetails("ada@example.com")

@@ -1,8 +1,7 @@
-"""A ledger on a file with a clock that tests move and random bytes that repeat."""
+"""A ledger with a clock that tests move and random bytes that repeat."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from random import Random
 from typing import TypeVar
 
@@ -53,10 +52,10 @@ class Stored(msgspec.Struct, frozen=True):
 class World:
     """One organization with one admin in a fresh ledger."""
 
-    def __init__(self, path: Path, peppers: Peppers = NO_PEPPERS, seed: int = 1) -> None:
-        self.path = path
+    def __init__(self, address: str, peppers: Peppers = NO_PEPPERS, seed: int = 1) -> None:
+        self.address = address
         self.clock = Clock()
-        self.database: Database = open_database(str(path), create=True)
+        self.database: Database = open_database(address, create=True)
         create_schema(self.database)
         self.ledger = Ledger(self.database, self.clock, Random(seed).randbytes, peppers)
         founder = MemberDetails(ADMIN_EMAIL, "ada")
@@ -64,9 +63,9 @@ class World:
         self.admin: Actor = self.org.claimed_actor(ADMIN_EMAIL)
 
     @staticmethod
-    def opened(path: Path, clock: Clock, seed: int = 2) -> Ledger:
+    def opened(address: str, clock: Clock, seed: int = 2) -> Ledger:
         """The same ledger as another process would open it."""
-        return Ledger(open_database(str(path)), clock, Random(seed).randbytes)
+        return Ledger(open_database(address), clock, Random(seed).randbytes)
 
     def reload(self) -> Organization:
         self.org = self.ledger.organization("acme")

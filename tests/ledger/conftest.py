@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -7,7 +6,7 @@ from tests.world import World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path / "ledger.db")
+def world(address: str) -> Iterator[World]:
+    world = World(address)
     yield world
     world.database.close()

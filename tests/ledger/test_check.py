@@ -1,4 +1,3 @@
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -9,6 +8,7 @@ import msgspec
 import pytest
 
 from ledger.check import UNKNOWN, Presented, Reason, Verdict
+from ledger.database import open_database
 from ledger.errors import InvalidInput, WrongState
 from ledger.events import Authentication, DenialReason, KeyUsed, KeyUseDenied, UseDetails
 from ledger.ledger import CreatedKey, KeyChanges, Ledger, NewKey
@@ -130,7 +130,7 @@ def test_a_revoked_key_is_refused_from_the_moment_that_the_call_returns(world: W
 
 def test_a_revocation_holds_at_once_in_another_process_that_has_the_ledger_open(world: World) -> None:
     created = world.create()
-    other = World.opened(world.path, world.clock)
+    other = World.opened(world.address, world.clock)
     assert other.check(created.secret, HERE).valid
 
     world.ledger.revoke_key(world.org, world.admin, world.credential(created.id))
@@ -195,17 +195,16 @@ def test_a_key_is_judged_by_the_time_after_the_wait_for_the_ledger(world: World)
     # given a key that expires while a check waits for a long write to end
     created = world.create(expires_in=SECOND)
     with (
-        closing(sqlite3.connect(world.path, isolation_level=None)) as writer,
         ThreadPoolExecutor(1) as thread,
+        closing(open_database(world.address)) as other,
+        other.write(),
     ):
-        writer.execute("BEGIN IMMEDIATE")
         answer = thread.submit(check, world, created)
         sleep(0.2)
         world.clock.advance(SECOND)
-        writer.execute("ROLLBACK")
 
-        # then it is refused, though the check was asked before
-        assert answer.result().reason is Reason.EXPIRED
+    # then it is refused, though the check was asked before
+    assert answer.result().reason is Reason.EXPIRED
 
 
 def test_a_key_made_before_a_pepper_and_one_under_a_retired_pepper_are_still_accepted(world: World) -> None:
@@ -330,7 +329,7 @@ class TestDenials:
         world.database.close()
         world.clock.advance(MINUTE)
 
-        again = World.opened(world.path, world.clock)
+        again = World.opened(world.address, world.clock)
         again.settle()
 
         assert [event.count for event in world.told(KeyUseDenied)] == [1, 2]

@@ -14,11 +14,12 @@ from ledger.database import in_memory, open_database, sqlite_path
 from ledger.errors import LedgerUnavailable
 from ledger.events import Authentication, KeyUsed, MemberDetails
 from ledger.ledger import Ledger
-from ledger.schema import check_schema, create_schema
+from ledger.schema import check_schema, create_schema, events
 from ledger.usage import Use
 from tests.world import START, Clock, World
 
 NOBODY = 65534
+NEW = {"originator_id": b"a", "originator_version": 1, "topic": "key-used/1", "state": b"s"}
 
 
 def test_there_is_no_ledger_where_none_was_made(tmp_path: Path) -> None:
@@ -121,7 +122,7 @@ def test_a_write_that_fails_leaves_nothing(world: World) -> None:
 
     def append_and_fail() -> None:
         with world.database.write() as connection:
-            connection.exec_driver_sql("INSERT INTO events VALUES (3, x'aa', 1, 'key-used/1', x'00')")
+            connection.execute(events.insert().values(position=3, **NEW))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -132,7 +133,7 @@ def test_a_write_that_fails_leaves_nothing(world: World) -> None:
 
 def test_a_taken_place_is_told_as_such_and_not_as_an_unavailable_ledger(world: World) -> None:
     with pytest.raises(IntegrityError), world.database.write() as connection:
-        connection.exec_driver_sql("INSERT INTO events VALUES (1, x'aa', 1, 'key-used/1', x'00')")
+        connection.execute(events.insert().values(position=1, **NEW))
 
 
 def test_a_statement_that_the_database_cannot_run_is_an_unavailable_ledger(world: World) -> None:
@@ -209,7 +210,7 @@ class TestWithoutTheRights:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             folder.chmod(0o755)
-            world = World(folder / "ledger.db")
+            world = World(str(folder / "ledger.db"))
             world.create()
             world.database.close()
             (folder / "ledger.db").chmod(0o644)

@@ -1,8 +1,6 @@
 """The recorder passes the test cases that eventsourcing ships for recorders."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from unittest import TestCase
 
 from eventsourcing.persistence import StoredEvent, Tracking
@@ -17,19 +15,20 @@ from eventsourcing.tests.persistence import (
 from ledger.database import open_database
 from ledger.event_store import EventRecorder
 from ledger.schema import create_schema
+from tests.place import Place
 
 
 class OnSqlite(TestCase):
-    """A fresh recorder for each test, on a file."""
+    """A fresh recorder for each test."""
 
+    kind = "sqlite"
     recorder_class: type[EventRecorder] = EventRecorder
 
     def setUp(self) -> None:
-        self.folder = TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
+        self.address = self.enterContext(Place(self.kind).ledger())
 
     def create_recorder(self) -> EventRecorder:
-        database = open_database(str(Path(self.folder.name) / "ledger.db"), create=True)
+        database = open_database(self.address, create=True)
         self.addCleanup(database.close)
         create_schema(database)
         return self.recorder_class(database)
@@ -63,3 +62,23 @@ class TestProcessRecorder(OnSqlite, ProcessRecorderTestCase):
 
 class TestNonInterleaving(OnSqlite, NonInterleavingNotificationIDsBaseCase):
     pass
+
+
+class TestAggregateRecorderOnPostgresql(TestAggregateRecorder):
+    kind = "postgresql"
+
+
+class TestApplicationRecorderOnPostgresql(TestApplicationRecorder):
+    kind = "postgresql"
+
+
+class TestTrackingRecorderOnPostgresql(TestTrackingRecorder):
+    kind = "postgresql"
+
+
+class TestProcessRecorderOnPostgresql(TestProcessRecorder):
+    kind = "postgresql"
+
+
+class TestNonInterleavingOnPostgresql(TestNonInterleaving):
+    kind = "postgresql"

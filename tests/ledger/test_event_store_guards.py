@@ -8,6 +8,8 @@ import pytest
 
 from tests.world import World
 
+pytestmark = pytest.mark.sqlite_only(reason="SQLite's own guards; PostgreSQL's are in test_postgresql_guards")
+
 APPENDED = "events are only appended"
 IMMUTABLE = "events are immutable"
 
@@ -15,7 +17,7 @@ IMMUTABLE = "events are immutable"
 @pytest.fixture
 def intruder(world: World) -> Iterator[sqlite3.Connection]:
     world.create()
-    with closing(sqlite3.connect(world.path, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(world.address, isolation_level=None)) as connection:
         yield connection
 
 

@@ -2,9 +2,7 @@ import multiprocessing
 from collections.abc import Iterator
 from datetime import timedelta
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -29,6 +27,7 @@ from ledger.moments import MICROSECOND
 from ledger.observation import Coverage, ExternalKey, Observation, UsageSummary
 from ledger.schema import credentials
 from ledger.usage import FUTURE_TOLERANCE, MAX_COUNT, MAX_TEXT, Intake, Refusal, Use
+from tests.place import Place
 from tests.world import START, Clock, World
 
 HOUR_US = timedelta(hours=1) // MICROSECOND
@@ -177,14 +176,15 @@ class TestUses:
         assert "unknown key 07070707-0707-0707-0707-070707070707" in refusal.reason
         assert "keyledger key list" in refusal.reason
 
-    def test_a_key_of_another_organization_is_unknown(self, world: World, tmp_path: Path) -> None:
+    def test_a_key_of_another_organization_is_unknown(self, world: World, place: Place) -> None:
         created = world.create()
-        other = World(tmp_path / "other.db", seed=2)
+        with place.ledger() as address:
+            other = World(address, seed=2)
 
-        intake, refusals = other.record([use(created.id)])
+            intake, refusals = other.record([use(created.id)])
 
-        assert (intake.stored, len(refusals)) == (0, 1)
-        other.database.close()
+            assert (intake.stored, len(refusals)) == (0, 1)
+            other.database.close()
 
     def test_the_future_is_refused_beyond_a_tolerance(self, world: World) -> None:
         created = world.create()
@@ -268,7 +268,7 @@ class TestBatches:
     @pytest.mark.parametrize("count", [BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 1, 2 * BATCH_SIZE + 500])
     def test_every_batch_is_on_disk_when_it_is_told_of(self, world: World, count: int) -> None:
         created = world.create()
-        other = World.opened(world.path, world.clock)
+        other = World.opened(world.address, world.clock)
         on_disk: list[tuple[int, int | None]] = []
 
         intake = world.ledger.record_uses(
@@ -458,9 +458,11 @@ observations = st.builds(
 )
 
 
-def index_after(batches: list[list[Observation]]) -> tuple[list[tuple[object, ...]], set[bytes]]:
-    with TemporaryDirectory() as folder:
-        world = World(Path(folder) / "ledger.db")
+def index_after(
+    place: Place, batches: list[list[Observation]]
+) -> tuple[list[tuple[object, ...]], set[bytes]]:
+    with place.ledger() as address:
+        world = World(address)
         for batch in batches:
             world.record(batch)
         with world.database.read() as connection:
@@ -471,14 +473,14 @@ def index_after(batches: list[list[Observation]]) -> tuple[list[tuple[object, ..
 
 
 @settings(max_examples=50, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(st.lists(observations, min_size=2, max_size=6, unique_by=repr), st.data())
+@given(items=st.lists(observations, min_size=2, max_size=6, unique_by=repr), data=st.data())
 def test_observations_in_any_order_and_batches_give_the_same_index(
-    items: list[Observation], data: st.DataObject
+    place: Place, items: list[Observation], data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(items))
-    place = data.draw(st.integers(0, len(items)))
+    cut = data.draw(st.integers(0, len(items)))
 
-    assert index_after([items]) == index_after([shuffled[:place], shuffled[place:]])
+    assert index_after(place, [items]) == index_after(place, [shuffled[:cut], shuffled[cut:]])
 
 
 def test_the_latest_name_of_an_outside_key_is_the_one_that_finds_it(world: World) -> None:
@@ -495,8 +497,8 @@ def test_people_around_an_outside_key_are_told_apart_from_the_rest(world: World)
     assert [seen.personal for seen in world.told(KeyObserved)] == [ObservedDetails(ZOE, "root")]
 
 
-def import_at_once(path: Path, seed: int, barrier: Barrier) -> None:
-    ledger = World.opened(path, Clock(), seed)
+def import_at_once(address: str, seed: int, barrier: Barrier) -> None:
+    ledger = World.opened(address, Clock(), seed)
     org = ledger.organization()
     actor = org.claimed_actor("ada@example.com")
     items: list[Item] = []
@@ -516,7 +518,9 @@ def import_at_once(path: Path, seed: int, barrier: Barrier) -> None:
 def test_two_processes_that_import_the_same_at_once_end_in_the_state_of_one(world: World) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
-    processes = [context.Process(target=import_at_once, args=(world.path, seed, barrier)) for seed in (1, 2)]
+    processes = [
+        context.Process(target=import_at_once, args=(world.address, seed, barrier)) for seed in (1, 2)
+    ]
     for process in processes:
         process.start()
     for process in processes:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -21,6 +19,7 @@ from ledger.ledger import MAX_OVERLAP, CreatedKey, KeyChanges, NewKey
 from ledger.moments import LATEST, MICROSECOND
 from ledger.schema import credentials
 from ledger.usage import Use
+from tests.place import Place
 from tests.world import World
 
 durations = st.sampled_from(
@@ -32,12 +31,13 @@ names = st.sampled_from(["billing", "invoices", "test"])
 class KeyLife(RuleBasedStateMachine):
     """Drives the real ledger; what each key should be is the fold of its events."""
 
+    kind = "sqlite"
     keys: Bundle[CreatedKey] = Bundle("keys")
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = TemporaryDirectory()
-        self.world = World(Path(self.folder.name) / "ledger.db")
+        self.ledger = Place(self.kind).ledger()
+        self.world = World(self.ledger.__enter__())
         self.revoked: set[bytes] = set()
         self.accepted = 0
         self.refused = 0
@@ -45,7 +45,7 @@ class KeyLife(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.database.close()
-        self.folder.cleanup()
+        self.ledger.__exit__(None, None, None)
 
     def folded(self, key_id: bytes) -> ApiKey:
         key: ApiKey | None = None
@@ -224,8 +224,14 @@ def is_of_a_life(event: Event) -> bool:
     return event.topic.startswith("key-") and not isinstance(event, KeyUsed | KeyUseDenied)
 
 
+class KeyLifeOnPostgresql(KeyLife):
+    kind = "postgresql"
+
+
 TestKeyLife = KeyLife.TestCase
 TestKeyLife.settings = settings(max_examples=40, stateful_step_count=30)
+TestKeyLifeOnPostgresql = KeyLifeOnPostgresql.TestCase
+TestKeyLifeOnPostgresql.settings = TestKeyLife.settings
 
 
 def test_a_rotation_mints_a_successor_with_the_same_name_owner_and_scopes(world: World) -> None:

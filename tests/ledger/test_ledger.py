@@ -2,6 +2,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from ledger.errors import InvalidInput, LedgerCorrupt, NotAllowed, NotFound, WrongState
 from ledger.events import (
@@ -18,6 +19,7 @@ from ledger.events import (
 from ledger.ledger import KeyChanges, NewKey
 from ledger.moments import MICROSECOND
 from ledger.observation import ExternalKey, Observation
+from ledger.schema import credentials, events, organizations
 from tests.world import ADMIN_EMAIL, START, World
 
 DAY = timedelta(days=1) // MICROSECOND
@@ -149,15 +151,13 @@ def test_a_key_that_was_minted_elsewhere_is_changed_there(world: World) -> None:
 def test_a_stream_that_is_not_there_is_not_found(world: World) -> None:
     world.create()
     with world.database.write() as connection:
-        connection.exec_driver_sql("UPDATE credentials SET key_id = x'07070707070707070707070707070707'")
+        connection.execute(credentials.update().values(key_id=b"\x07" * 16))
     moved = world.credential(b"\x07" * 16)
 
     with pytest.raises(NotFound, match="was minted here"):
         world.ledger.key(world.org, moved)
     with world.database.write() as connection:
-        connection.exec_driver_sql(
-            "UPDATE organizations SET organization_id = x'08080808080808080808080808080808'"
-        )
+        connection.execute(organizations.update().values(organization_id=b"\x08" * 16))
     with pytest.raises(NotFound, match="no organization"):
         world.ledger.organization()
 
@@ -165,9 +165,8 @@ def test_a_stream_that_is_not_there_is_not_found(world: World) -> None:
 def test_an_event_that_is_no_part_of_a_life_is_found_out_when_the_key_is_loaded(world: World) -> None:
     created = world.create()
     with world.database.write() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO events SELECT 4, ?, 2, topic, state FROM events WHERE position = 1", (created.id,)
-        )
+        founding = connection.execute(select(events).where(events.c.position == 1)).one()
+        world.ledger.recorder.append(connection, [(created.id, 2, founding.topic, founding.state)])
 
     with pytest.raises(LedgerCorrupt, match="no event of a key's life"):
         world.ledger.key(world.org, world.credential(created.id))

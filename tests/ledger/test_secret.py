@@ -2,6 +2,7 @@ import hmac
 import string
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -112,6 +113,7 @@ def test_a_secret_cannot_be_encoded_by_accident() -> None:
         vars(created.secret)
 
 
+@pytest.mark.sqlite_only(reason="reads the bytes of the file")
 def test_a_secret_is_in_no_byte_of_the_ledger(world: World) -> None:
     # given a key that is checked, rotated and revoked
     created = world.create()
@@ -120,7 +122,7 @@ def test_a_secret_is_in_no_byte_of_the_ledger(world: World) -> None:
     world.database.close()
 
     # then neither secret stands in the files
-    written = b"".join(path.read_bytes() for path in world.path.parent.glob("ledger.db*"))
+    written = b"".join(path.read_bytes() for path in Path(world.address).parent.glob("ledger.db*"))
     for secret in (created.secret, rotated.successor.secret):
         body = secret.reveal().split("_")[1]
         assert body[4:20].encode() not in written
@@ -175,10 +177,8 @@ class TestPeppers:
 
         assert shown == "Peppers(current='p2', ids=['p1', 'p2'])"
 
-    def test_the_pepper_of_a_key_is_recorded_with_its_fingerprint(
-        self, tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        world = World(tmp_path_factory.mktemp("peppered") / "ledger.db", Peppers("p1", {"p1": self.old}))
+    def test_the_pepper_of_a_key_is_recorded_with_its_fingerprint(self, address: str) -> None:
+        world = World(address, Peppers("p1", {"p1": self.old}))
 
         created = world.create()
 
@@ -188,6 +188,7 @@ class TestPeppers:
         world.database.close()
 
 
+@pytest.mark.sqlite_only(reason="reads the bytes of the file")
 def test_a_secret_in_a_name_or_a_reason_is_refused_and_stored_nowhere(world: World) -> None:
     created = world.create("billing")
     text = created.secret.reveal()
@@ -204,5 +205,5 @@ def test_a_secret_in_a_name_or_a_reason_is_refused_and_stored_nowhere(world: Wor
         assert text[4:20] not in str(refusal.value)
 
     world.database.close()
-    files = [file for file in world.path.parent.iterdir() if file.is_file()]
+    files = [file for file in Path(world.address).parent.iterdir() if file.is_file()]
     assert not any(text.encode() in file.read_bytes() for file in files)

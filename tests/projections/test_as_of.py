@@ -1,5 +1,4 @@
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +19,7 @@ from ledger.observation import Coverage, Observation, UsageSummary
 from ledger.usage import Use
 from projections.as_of import clip
 from tests.office import DAY, START, Office, shown
+from tests.place import Place
 from tests.projections.histories import MOMENTS, outside_items
 
 T = START
@@ -101,20 +101,21 @@ def already_said(item: Item, at: int) -> bool:
 
 
 @settings(max_examples=40)
-@given(outside_items(), MOMENTS)
-def test_the_past_is_what_a_ledger_of_that_time_would_show(items: list[Item], at: int) -> None:
+@given(items=outside_items(), at=MOMENTS)
+def test_the_past_is_what_a_ledger_of_that_time_would_show(place: Place, items: list[Item], at: int) -> None:
     # Items that tell of both sides of the moment are clipped, which the cases above show.
     told = [
         item for item in items if already_said(item, at) or (isinstance(item, Use) and item.occurred_at > at)
     ]
-    with TemporaryDirectory() as folder:
-        now = Office(Path(folder) / "now.db")
+    with (
+        place.ledger() as address_now,
+        place.ledger() as address_then,
+        closing(Office(address_now)) as now,
+        closing(Office(address_then)) as then,
+    ):
         now.record(told)
-        then = Office(Path(folder) / "then.db")
         then.record([item for item in told if already_said(item, at)])
 
         seen = {(r.external_id, r.account): shown(r) for r in now.records(as_of=at).values()}
 
         assert seen == {(r.external_id, r.account): shown(r) for r in then.records().values()}
-        now.close()
-        then.close()

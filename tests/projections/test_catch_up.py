@@ -1,8 +1,6 @@
-import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from multiprocessing import get_context
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -18,17 +16,14 @@ from ledger.usage import Use
 from projections import catch_up as module
 from projections.catch_up import TABLES, catch_up, differences, rebuild, status
 from tests.office import DAY, HOUR, Office, shown
+from tests.place import Place, plain, tables
 from tests.projections.histories import outside_items, uses
 
 DEEDS = ("create", "use", "check", "rename", "disable", "enable", "rotate", "revoke", "wait", "read")
 
 
 def dump(office: Office) -> dict[str, list[tuple[object, ...]]]:
-    with sqlite3.connect(office.path) as connection:
-        return {
-            table.name: sorted(connection.execute(f"SELECT * FROM {table.name}"), key=repr)
-            for table in TABLES.metadata.sorted_tables
-        }
+    return tables(office.address, [table.name for table in TABLES.metadata.sorted_tables])
 
 
 def do(office: Office, deed: str, draw: st.DataObject, secrets: list[tuple[bytes, Secret]]) -> None:
@@ -65,10 +60,11 @@ def do(office: Office, deed: str, draw: st.DataObject, secrets: list[tuple[bytes
 
 
 @settings(max_examples=40)
-@given(st.data(), outside_items())
-def test_a_rebuild_gives_the_rows_of_incremental_catch_up(data: st.DataObject, items: list[Item]) -> None:
-    with TemporaryDirectory() as folder:
-        office = Office(Path(folder) / "ledger.db")
+@given(data=st.data(), items=outside_items())
+def test_a_rebuild_gives_the_rows_of_incremental_catch_up(
+    place: Place, data: st.DataObject, items: list[Item]
+) -> None:
+    with place.ledger() as address, closing(Office(address)) as office:
         secrets: list[tuple[bytes, Secret]] = []
         third = len(items) // 3
         for start in range(0, len(items), third or 1):
@@ -85,29 +81,26 @@ def test_a_rebuild_gives_the_rows_of_incremental_catch_up(data: st.DataObject, i
 
         assert dump(office) == incremental
         assert differences(office.database) == []
-        office.close()
 
 
 @settings(max_examples=40)
-@given(st.data(), outside_items())
+@given(data=st.data(), items=outside_items())
 def test_outside_records_in_any_order_and_grouping_end_in_the_same_state(
-    data: st.DataObject, items: list[Item]
+    place: Place, data: st.DataObject, items: list[Item]
 ) -> None:
     # Of two uses with one given id and moment but other content the first is kept: no given ids here.
     told = [msgspec.structs.replace(item, given_id=None) if isinstance(item, Use) else item for item in items]
     shuffled = data.draw(st.permutations(told))
 
-    assert outcome(told, 50) == outcome(shuffled, 7)
+    assert outcome(place, told, 50) == outcome(place, shuffled, 7)
 
 
-def outcome(items: Sequence[Item], grouping: int) -> list[object]:
+def outcome(place: Place, items: Sequence[Item], grouping: int) -> list[object]:
     """What readers know in the end, without the positions, which tell the order of arrival."""
-    with TemporaryDirectory() as folder:
-        office = Office(Path(folder) / "ledger.db")
+    with place.ledger() as address, closing(Office(address)) as office:
         for start in range(0, len(items), grouping):
             office.record(items[start : start + grouping])
         records = list(office.records().values())
-        office.close()
         return sorted((shown(record) for record in records), key=repr)
 
 
@@ -135,7 +128,7 @@ def test_a_changed_row_is_found_by_the_check_and_mended_by_a_rebuild(office: Off
     key = office.key()
     office.use(key, office.now)
     catch_up(office.database)
-    with sqlite3.connect(office.path) as connection:
+    with plain(office.address) as connection:
         connection.execute("UPDATE key_usage SET use_count = 99")
 
     assert differences(office.database) == ["key_usage: 1 rows are wrong and 1 are missing"]
@@ -147,7 +140,7 @@ def test_a_changed_row_is_found_by_the_check_and_mended_by_a_rebuild(office: Off
 def test_rows_of_another_version_are_made_anew(office: Office) -> None:
     key = office.key()
     catch_up(office.database)
-    with sqlite3.connect(office.path) as connection:
+    with plain(office.address) as connection:
         connection.execute("UPDATE read_model SET version = 0")
         connection.execute("ALTER TABLE keys DROP COLUMN masked")
 
@@ -182,7 +175,7 @@ def catch_up_elsewhere(path: str) -> None:
 def test_several_processes_catching_up_apply_each_event_once(office: Office) -> None:
     key = office.key()
     context = get_context("spawn")
-    workers = [context.Process(target=catch_up_elsewhere, args=(str(office.path),)) for _ in range(3)]
+    workers = [context.Process(target=catch_up_elsewhere, args=(office.address,)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for n in range(60):
@@ -239,7 +232,7 @@ def rebuild_elsewhere(path: str) -> None:
 def test_several_processes_rebuilding_while_events_arrive_lose_none(office: Office) -> None:
     key = office.key()
     context = get_context("spawn")
-    workers = [context.Process(target=rebuild_elsewhere, args=(str(office.path),)) for _ in range(3)]
+    workers = [context.Process(target=rebuild_elsewhere, args=(office.address,)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for n in range(60):

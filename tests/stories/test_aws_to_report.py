@@ -4,14 +4,12 @@ import csv
 import io
 import json
 import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.door import Door
+from tests.place import unguarded
 
 AS_OF = "2016-11-25T14:30:42Z"
 USE = '{"key": "ci", "service": "deploy", "occurred_at": "2024-05-31T12:00:00Z", "caller": "runner"}\n'
@@ -140,18 +138,9 @@ def test_a_past_moment_is_answered_from_what_had_occurred_by_then(used: Door) ->
     assert answer.json["keys"] == [] or answer.json["keys"][0]["created_at"] is None
 
 
-@contextmanager
-def tampered(path: Path) -> Iterator[sqlite3.Connection]:
-    """Give somebody's direct way into the database, past everything that guards it."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            connection.execute(f"DROP TRIGGER {name}")
-        yield connection
-
-
 def test_rows_that_are_not_what_the_events_say_are_found_and_built_anew(used: Door) -> None:
     used.well("projections", "check")
-    with tampered(used.ledger) as connection:
+    with unguarded(used.address) as connection:
         connection.execute("UPDATE key_usage SET use_count = use_count + 1")
 
     found = used("projections", "check")
@@ -165,8 +154,8 @@ def test_rows_that_are_not_what_the_events_say_are_found_and_built_anew(used: Do
 
 
 def test_an_event_that_was_damaged_is_an_integrity_failure(used: Door) -> None:
-    with tampered(used.ledger) as connection:
-        connection.execute("UPDATE events SET state = x'00' WHERE position = 3")
+    with unguarded(used.address) as connection:
+        connection.execute("UPDATE events SET state = substr(state, 1, 1) WHERE position = 3")
 
     for command in (("show-event", "3"), ("projections", "rebuild")):
         answer = used(*command)
@@ -175,7 +164,7 @@ def test_an_event_that_was_damaged_is_an_integrity_failure(used: Door) -> None:
 
 
 def test_an_event_of_a_newer_version_says_so(used: Door) -> None:
-    with tampered(used.ledger) as connection:
+    with unguarded(used.address) as connection:
         connection.execute("UPDATE events SET topic = 'key-blessed/1' WHERE position = 4")
 
     answer = used("key", "list")

@@ -25,6 +25,7 @@ def complaint(answer: Answer, status: int = 1) -> str:
     return lines[0]
 
 
+@pytest.mark.sqlite_only(reason="a file that is missing")
 def test_without_a_ledger_the_way_to_make_one_is_told(empty: Door) -> None:
     line = complaint(empty("key", "list"))
 
@@ -32,42 +33,47 @@ def test_without_a_ledger_the_way_to_make_one_is_told(empty: Door) -> None:
     assert "keyledger init ORG" in line
 
 
+@pytest.mark.sqlite_only(reason="a path")
 def test_a_path_in_a_folder_that_does_not_exist_is_told(empty: Door) -> None:
     line = complaint(empty("--ledger", "nowhere/ledger.db", "init", "acme"))
 
     assert "the folder nowhere does not exist" in line
 
 
+@pytest.mark.sqlite_only(reason="a path")
 def test_a_folder_is_no_ledger(empty: Door) -> None:
     assert "is a folder" in complaint(empty("key", "list", "--ledger", str(empty.folder)))
 
 
+@pytest.mark.sqlite_only(reason="a file")
 def test_a_text_file_is_no_ledger(empty: Door) -> None:
-    empty.ledger.write_text("to do: buy milk\n" * 100)
+    Path(empty.address).write_text("to do: buy milk\n" * 100)
 
     assert "not a keyledger ledger" in complaint(empty("key", "list"))
 
 
+@pytest.mark.sqlite_only(reason="a file's bytes")
 def test_another_programs_database_is_no_ledger_and_stays_as_it_is(empty: Door) -> None:
-    with sqlite3.connect(empty.ledger) as connection:
+    with sqlite3.connect(empty.address) as connection:
         connection.execute("CREATE TABLE songs (name TEXT)")
     connection.close()
-    before = empty.ledger.read_bytes()
+    before = Path(empty.address).read_bytes()
 
     assert "not a keyledger ledger" in complaint(empty("key", "list"))
     assert "holds the tables of something else" in complaint(empty("init", "acme"))
-    assert empty.ledger.read_bytes() == before
+    assert Path(empty.address).read_bytes() == before
 
 
 def test_a_database_of_another_kind_is_told(empty: Door) -> None:
     assert "not supported" in complaint(empty("key", "list", "--ledger", "oracle://db/x"))
 
 
+@pytest.mark.sqlite_only(reason="a file that must not be made")
 def test_init_with_a_bad_name_leaves_no_ledger_behind(empty: Door) -> None:
     for wrong in (["a b"], ["acme", "--admin", "a b"], ["acme", "--prefix", "K_"]):
         complaint(empty("init", *wrong))
 
-    assert not empty.ledger.exists()
+    assert not Path(empty.address).exists()
 
 
 def test_a_second_organization_of_one_name_is_refused(keyledger: Door) -> None:
@@ -132,16 +138,20 @@ def test_a_system_user_who_is_no_member_is_told_to_say_who_it_is(empty: Door) ->
     assert "--as EMAIL" in line
 
 
+@pytest.mark.sqlite_only(reason="the rights of a file; those of a role are in test_postgresql_roles")
 def test_a_read_only_ledger_can_be_read_and_says_why_it_cannot_be_written(keyledger: Door) -> None:
     keyledger.create("ci")
-    for file in keyledger.folder.glob("ledger.db*"):
+    folder = Path(keyledger.address).parent
+    for file in folder.glob("ledger.db*"):
         file.chmod(0o444)
+    folder.chmod(0o555)
     keyledger.folder.chmod(0o555)
     try:
         listed = keyledger.process("key", "list", through=WITHOUT_PRIVILEGE)
         refused = keyledger.process("key", "create", "other", through=WITHOUT_PRIVILEGE)
         report = keyledger.process("audit", "-o", "report.md", through=WITHOUT_PRIVILEGE)
     finally:
+        folder.chmod(0o755)
         keyledger.folder.chmod(0o755)
 
     assert listed.status == 0
