@@ -214,6 +214,7 @@ class Recording:
 
     def _key_of(self, use: Use, stamp: Stamp) -> bytes:
         if not isinstance(use.key, bytes):
+            check_texts(use.key)
             return self._key_id(use.key, stamp.organization_id)
         if use.key not in self._known:
             raise InvalidInput(f"unknown key {ids.format_id(use.key)}; `keyledger key list` shows the keys")

@@ -7,7 +7,7 @@ from typing import Any, Self, cast
 
 import psycopg
 from eventsourcing.persistence import IntegrityError
-from psycopg.conninfo import conninfo_to_dict
+from psycopg import pq
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 
 from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock, OnWait
@@ -51,13 +51,16 @@ _LOST = ("08", "57P", "25006")
 
 _GUARDS = (
     # Without this, whoever may insert could leave a gap, which a reader by position would take for the end.
-    """CREATE FUNCTION keyledger_appended() RETURNS trigger LANGUAGE plpgsql AS $$
-       DECLARE lowest bigint; highest bigint; many bigint;
+    # A search path of its own, or a temporary table of the same name would be asked in place of this one.
+    """CREATE FUNCTION keyledger_appended() RETURNS trigger
+       LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+       DECLARE lowest bigint; highest bigint; many bigint; last bigint;
        BEGIN
            SELECT min(position), max(position), count(*) INTO lowest, highest, many FROM added;
            IF many > 0 THEN
-               IF highest - lowest + 1 <> many OR lowest <>
-                   1 + (SELECT coalesce(max(position), 0) FROM events WHERE position < lowest) THEN
+               EXECUTE 'SELECT coalesce(max(position), 0) FROM ' || TG_RELID::regclass
+                   || ' WHERE position < $1' INTO last USING lowest;
+               IF highest - lowest + 1 <> many OR lowest <> last + 1 THEN
                    RAISE EXCEPTION 'events are only appended, each at the next position'
                        USING ERRCODE = 'integrity_constraint_violation';
                END IF;
@@ -193,7 +196,7 @@ def may_write(engine: Engine) -> bool:
 
 def tls_mode(parameters: Mapping[str, Any]) -> str:
     """The sslmode to connect with; LedgerUnavailable for one that may go to another machine in the open."""
-    said = parameters.get("sslmode") or conninfo_to_dict().get("sslmode")
+    said = parameters.get("sslmode") or _mode_of_environment()
     if said in _ENCRYPTED or said == _WAIVED:
         return str(said)
     if all(map(_is_local, str(parameters.get("host") or "").split(","))):
@@ -204,6 +207,12 @@ def tls_mode(parameters: Mapping[str, Any]) -> str:
             f" of the database (or sslmode={_WAIVED} to go without)"
         )
     return "require"
+
+
+def _mode_of_environment() -> str | None:
+    """What PGSSLMODE or a service file says; naming a mode ourselves would otherwise overrule it."""
+    (option,) = (option for option in pq.Conninfo.get_defaults() if option.keyword == b"sslmode")
+    return None if option.val is None or option.val == option.compiled else option.val.decode()
 
 
 def _require_tls(driver: "psycopg.Connection[Any]") -> None:

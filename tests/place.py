@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import make_url
 
 KINDS = ("sqlite", "postgresql")
@@ -38,6 +39,11 @@ class Place:
     def ledger(self) -> AbstractContextManager[str]:
         """The address of a place with nothing in it yet."""
         return _file() if self.kind == "sqlite" else _schema()
+
+
+def having(address: str, **options: str) -> str:
+    """A schema's address with more options of the session, such as the role to work as."""
+    return address + "".join(f"%20-c{name}%3D{value}" for name, value in options.items())
 
 
 @contextmanager
@@ -92,8 +98,10 @@ def _schema() -> Iterator[str]:
 
 @contextmanager
 def _connection(address: str) -> Iterator[Any]:
-    url = make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
-    with closing(psycopg.connect(url, autocommit=True, connect_timeout=5)) as connection:
+    url = make_url(address)
+    where: dict[str, Any] = {"host": url.host, "port": url.port, "dbname": url.database, **url.query}
+    conninfo = make_conninfo(user=url.username, password=url.password, connect_timeout=5, **where)
+    with closing(psycopg.connect(conninfo, autocommit=True)) as connection:
         yield connection
 
 
@@ -108,7 +116,8 @@ def _require_server() -> None:
 @cache
 def _unreachable() -> str | None:
     try:
-        with _connection(SERVER):
-            return None
+        with _connection(SERVER) as server:
+            ((superuser,),) = server.execute("SHOW is_superuser").fetchall()
+            return None if superuser == "on" else "the server lets these tests in as no superuser"
     except psycopg.OperationalError:
         return "no PostgreSQL server lets these tests in"

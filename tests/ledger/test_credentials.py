@@ -26,7 +26,9 @@ def test_a_key_is_found_by_id_prefix_and_name(world: World) -> None:
     assert {find(world, reference).key_id for reference in references} == {created.id}
 
 
-@pytest.mark.parametrize("reference", ["", "bill", "Billing", "%", "*", "zzzz", "----", "kl_" + "a" * 43])
+@pytest.mark.parametrize(
+    "reference", ["", "bill", "Billing", "%", "*", "a\0b", "zzzz", "----", "kl_" + "a" * 43]
+)
 def test_what_means_no_key_is_not_found(world: World, reference: str) -> None:
     world.create("billing")
 

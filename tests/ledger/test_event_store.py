@@ -1,5 +1,6 @@
 """The recorder passes the test cases that eventsourcing ships for recorders."""
 
+import threading
 from collections.abc import Sequence
 from unittest import TestCase
 
@@ -18,6 +19,13 @@ from ledger.schema import create_schema
 from tests.place import Place
 
 
+def await_readers() -> None:
+    """Some of the cases tell their threads to end and leave them at it."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(5)
+
+
 class OnSqlite(TestCase):
     """A fresh recorder for each test."""
 
@@ -30,6 +38,7 @@ class OnSqlite(TestCase):
     def create_recorder(self) -> EventRecorder:
         database = open_database(self.address, create=True)
         self.addCleanup(database.close)
+        self.addCleanup(await_readers)
         create_schema(database)
         return self.recorder_class(database)
 

@@ -458,6 +458,31 @@ observations = st.builds(
 )
 
 
+NUL_AWS = ExternalKey("aws", "AKIA\0EXAMPLE")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        Observation(NUL_AWS, START, "cloudtrail"),
+        Observation(AWS, START, "cloudtrail", name="deploy\0er"),
+        Observation(AWS, START, "cloudtrail", owner="z\0e"),
+        UsageSummary(NUL_AWS, START, "credential report", BIRTH, START),
+        Coverage("cloud\0trail", BIRTH, START),
+        Use(NUL_AWS, "payments", START),
+        Use(AWS, "pay\0ments", START),
+    ],
+    ids=["key", "name", "owner", "summary", "coverage", "used-key", "service"],
+)
+def test_a_nul_character_is_refused_with_its_item_and_the_rest_is_kept(world: World, item: Item) -> None:
+    created = world.create()
+
+    intake, refusals = world.record([item, use(created.id)])
+
+    assert (intake.stored, intake.refused) == (1, 1)
+    assert "holds a NUL character" in refusals[0].reason
+
+
 def index_after(
     place: Place, batches: list[list[Observation]]
 ) -> tuple[list[tuple[object, ...]], set[bytes]]:

@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from tests.door import Door
 
 ESCAPE = "\x1b["
@@ -68,6 +70,7 @@ def test_severities_are_coloured_on_a_terminal_unless_no_color_says_no(keyledger
     assert ESCAPE not in plain.out + dumb.out + piped.out
 
 
+@pytest.mark.sqlite_only(reason="about the terminal, with as many uses as take a file more than a second")
 def test_a_long_import_shows_its_progress_and_takes_it_away_again(keyledger: Door) -> None:
     keyledger.create("ci")
     line = '{"key": "ci", "service": "deploy", "occurred_at": "2024-05-31T12:00:00Z"}\n'
