@@ -9,7 +9,7 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint format types contracts coverage bench bench-quick lock clean
+.PHONY: help install demo test lint format types contracts coverage bench bench-quick soak lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,9 @@ bench: install ## measure everything against its peers (about half an hour) and 
 
 bench-quick: install ## the same at small sizes, in under a minute
 	@$(BENCH) --quick --json benchmarks/results/quick.json
+
+soak: install ## kill, fill, fuzz and overload at full size (about half an hour) and keep what was found
+	@$(BIN)/pytest tests/faults --soak benchmarks/results
 
 install: $(VENV)/dev.stamp ## install everything that the other commands need
 

@@ -14,9 +14,9 @@ from eventsourcing.persistence import (
     Subscription,
     Tracking,
 )
-from sqlalchemy import Connection, Row, exc, select
+from sqlalchemy import Connection, Row, Select, exc, select
 
-from ledger.database import Database, insert
+from ledger.database import ConnectionLost, Database, insert
 from ledger.dialect import EventRow, OnWait
 from ledger.schema import events, tracking
 
@@ -110,11 +110,10 @@ class EventRecorder(ProcessRecorder):
             query = query.where(version > gt)
         if lte is not None:
             query = query.where(version <= lte)
-        with self.database.read() as connection:
-            return [
-                StoredEvent(UUID(bytes=row.originator_id), row.originator_version, row.topic, row.state)
-                for row in connection.execute(query)
-            ]
+        return [
+            StoredEvent(UUID(bytes=row.originator_id), row.originator_version, row.topic, row.state)
+            for row in self._rows(query)
+        ]
 
     def select_notifications(
         self,
@@ -134,8 +133,14 @@ class EventRecorder(ProcessRecorder):
             query = query.where(position <= stop)
         if topics:
             query = query.where(events.c.topic.in_(topics))
-        with self.database.read() as connection:
-            return [_notification(row) for row in connection.execute(query)]
+        return [_notification(row) for row in self._rows(query)]
+
+    def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        def read(_tries: int) -> Sequence[Row[Any]]:
+            with self.database.read() as connection:
+                return connection.execute(query).all()
+
+        return self.database.insist(read)
 
     def max_notification_id(self) -> int | None:
         """The position of the last event, or None in an empty ledger."""
@@ -165,7 +170,8 @@ class LedgerSubscription(Subscription[ApplicationRecorder]):
         self._stopped = Flag()
         self._batch: Iterator[Notification] = iter(())
         # Before the first look, so that nothing is appended between the look and the wait unnoticed.
-        self._watch = recorder.database.watch()
+        self._database = recorder.database
+        self._watch = self._database.watch()
 
     def stop(self) -> None:
         """End the iteration, from any thread."""
@@ -186,8 +192,16 @@ class LedgerSubscription(Subscription[ApplicationRecorder]):
             )
             self._batch = iter(found)
             if not found:
-                self._watch.wait(SUBSCRIPTION_PAUSE_S)
+                self._wait()
         raise StopIteration
+
+    def _wait(self) -> None:
+        try:
+            with self._database.explained():
+                self._watch.wait(SUBSCRIPTION_PAUSE_S)
+        except ConnectionLost:
+            self._watch.__exit__(None, None, None)
+            self._watch = self._database.insist(lambda _tries: self._database.watch())
 
 
 def max_position(connection: Connection) -> int:

@@ -174,8 +174,12 @@ class Recording:
         asked = {item.key for item in items if isinstance(item, Use) and isinstance(item.key, bytes)}
         asked -= self._known
         if asked:
-            with self._recorder.database.read() as connection:
-                self._known |= credentials.known(connection, organization_id, asked)
+
+            def known(_tries: int) -> set[bytes]:
+                with self._recorder.database.read() as connection:
+                    return credentials.known(connection, organization_id, asked)
+
+            self._known |= self._recorder.database.insist(known)
 
     def _key_id(self, key: bytes | ExternalKey, organization_id: bytes) -> bytes:
         if isinstance(key, bytes):

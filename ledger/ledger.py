@@ -168,8 +168,12 @@ class Ledger:
 
     def find_key(self, org: Organization, reference: str) -> Credential:
         """The key that an id, a name, an outside id or an id's beginning means; NotFound or Ambiguous."""
-        with self.database.read() as connection:
-            return credentials.find(connection, org.id, reference)
+
+        def find(_tries: int) -> Credential:
+            with self.database.read() as connection:
+                return credentials.find(connection, org.id, reference)
+
+        return self.database.insist(find)
 
     def key(self, org: Organization, credential: Credential) -> ApiKey:
         """The state of a key that was minted here; WrongState for one that was not."""

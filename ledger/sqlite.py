@@ -22,10 +22,14 @@ POLL_INTERVAL_S = 0.05
 
 _PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-65536")
 
+_FULL = "the disk is full; nothing of this batch was stored: make room and try again"
 _REMEDIES = (
     ("database is locked", "another process held the ledger for 30 seconds; try again"),
     ("readonly", "the ledger may not be written: change the rights of the file and its folder"),
-    ("disk is full", "the disk is full; nothing of this batch was stored: make room and try again"),
+    ("disk is full", _FULL),
+    # The index of the journal, which is made anew by whoever opens the ledger first, finds no room.
+    ("SQLITE_IOERR_SHMSIZE", _FULL),
+    ("disk I/O error", "the disk cannot be read or written; check it and its space, and try again"),
     ("not a database", "the file is not a keyledger ledger; give the right one with --ledger"),
     ("unable to open", "the file cannot be opened; check the path and its rights"),
     ("malformed", "the file is damaged; restore it from a backup"),
@@ -138,7 +142,8 @@ class Sqlite:
 
     def remedy(self, error: BaseException) -> str:
         message = "unable to open" if isinstance(error, OSError) else str(error)
-        return next((remedy for symptom, remedy in _REMEDIES if symptom in message), message)
+        symptoms = f"{message} {getattr(error, 'sqlite_errorname', '')}"
+        return next((remedy for symptom, remedy in _REMEDIES if symptom in symptoms), message)
 
 
 class DataVersionWatch:
