@@ -51,10 +51,10 @@ def rebuild(options: Options) -> None:
     """
     from audit_cli.progress import progress
     from audit_cli.session import open_session
-    from projections import catch_up
+    from projections.rebuild import rebuild
 
     with open_session(options) as session, progress("rebuilding") as bar:
-        position = catch_up.rebuild(session.database, bar.reach)
+        position = rebuild(session.database, bar.reach)
     console.result(f"Rebuilt from {position:,} events.\n")
 
 
@@ -67,7 +67,7 @@ def check(options: Options) -> None:
     Example: keyledger projections check
     """
     from audit_cli.session import open_session
-    from projections.catch_up import differences
+    from projections.difference import differences
 
     with open_session(options) as session:
         found = differences(session.database)
