@@ -84,10 +84,11 @@ class _Running:
     def round(self) -> bool:
         """Catch up once; never says that this was all."""
         from projections import catch_up
+        from projections.stretch import BATCH_SIZE
 
         self._session.settle()
         behind = catch_up.status(self._session.database).behind
-        if is_worth_telling := self._is_first or behind > catch_up.BATCH_SIZE:
+        if is_worth_telling := self._is_first or behind > BATCH_SIZE:
             tell(f"{behind:,} events behind")
         position = catch_up.catch_up(self._session.database, self._between_batches)
         if is_worth_telling:
@@ -111,10 +112,10 @@ def rebuild(options: Options) -> None:
     """
     from audit_cli.progress import progress
     from audit_cli.session import open_session
-    from projections import catch_up
+    from projections.rebuild import rebuild
 
     with open_session(options) as session, progress("rebuilding") as bar:
-        position = catch_up.rebuild(session.database, bar.reach)
+        position = rebuild(session.database, bar.reach)
     console.result(f"Rebuilt from {position:,} events.\n")
 
 
@@ -128,7 +129,7 @@ def check(options: Options) -> None:
     """
     from audit_cli.progress import progress
     from audit_cli.session import open_session
-    from projections.catch_up import differences
+    from projections.difference import differences
 
     with open_session(options) as session, progress("checking") as bar:
         found = differences(session.database, bar.reach)

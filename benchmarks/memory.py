@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.errors import NotMeasured
 from ledger.database import open_database
 from ledger.errors import KeyledgerError
-from projections.catch_up import rebuild
+from projections.rebuild import rebuild
 
 _SAMPLE_S = 0.02
 _KILOBYTES = 1024

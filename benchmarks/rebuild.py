@@ -11,14 +11,19 @@ from benchmarks.pairing import Measured, paired, rate
 from benchmarks.site import Site
 from benchmarks.stock_reading import StockReading
 from ledger.database import Database
-from projections.catch_up import rebuild
+from projections.rebuild import rebuild
 
 Build: TypeAlias = Callable[[Database], object]
+
+_TOTALS = partial(rebuild, only=("key_usage",))
 
 
 def _against_scan(build: Build, site: Site, *, on_postgresql: bool = False) -> Measured:
     bulk = site.bulk(on_postgresql=on_postgresql)
     subject, events = bulk.subject, bulk.fill(site.scale.events)
+    if build is _TOTALS:
+        # Some tables alone can be rebuilt only where all are there.
+        rebuild(subject.database)
     scan = postgresql_limit.scan if on_postgresql else sqlite_limit.scan
     return paired(
         lambda _number: rate(events, partial(build, subject.database)),
@@ -50,6 +55,14 @@ _EVENTS = "rebuild of all tables, 30 days of uses"
 
 COMPARISONS = (
     Comparison(
+        "sqlite-rebuild-totals",
+        "SQLite: rebuild of the totals of each key, service and caller",
+        "a bare scan of the same rows",
+        0.25,
+        "events/s",
+        partial(_against_scan, _TOTALS),
+    ),
+    Comparison(
         "sqlite-rebuild",
         f"SQLite: {_EVENTS}",
         "a bare scan of the same rows",
@@ -66,6 +79,15 @@ COMPARISONS = (
         partial(_against_stock, rebuild),
     ),
     Comparison("sqlite-rebuild-memory", "SQLite: peak memory of that rebuild", "", 300, "MB", _memory),
+    Comparison(
+        "postgresql-rebuild-totals",
+        "PostgreSQL: rebuild of the totals of each key, service and caller",
+        "COPY (select ..) TO STDOUT of the same rows",
+        0.25,
+        "events/s",
+        partial(_against_scan, _TOTALS, on_postgresql=True),
+        on_postgresql=True,
+    ),
     Comparison(
         "postgresql-rebuild",
         f"PostgreSQL: {_EVENTS}",

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Table, func, select
 
 from ledger.database import driver_rows
 from ledger.events import DenialReason, KeyKind, KeyState
-from projections.catch_up import TABLES
 from projections.key_record import AddressUse, CallerUse, Denial, KeyRecord
 from projections.key_row import KeyRow, absorb, end_replaced
 from projections.members import MemberRow
 from projections.periods import Period, merge_periods
+from projections.tables import TABLES
 
 T = TypeVar("T")
 

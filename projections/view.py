@@ -13,10 +13,11 @@ from ledger.moments import LATEST, MICROSECOND
 from ledger.recorded import Recorded, events_at
 from ledger.usage import FUTURE_TOLERANCE
 from projections.as_of import clip
-from projections.catch_up import TABLES, OnProgress, catch_up, project_into_memory
+from projections.catch_up import OnProgress, catch_up, project_into_memory
 from projections.key_record import KeyRecord
 from projections.members import MemberRow
 from projections.records import read_links, read_members, read_records
+from projections.tables import TABLES
 
 _FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
 

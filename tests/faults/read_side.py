@@ -1,7 +1,8 @@
 """The read side against a recount by hand."""
 
 from ledger.database import Database
-from projections.catch_up import catch_up, differences
+from projections.catch_up import catch_up
+from projections.difference import differences
 from projections.view import open_view
 from tests.faults.desk import desk_at
 from tests.faults.recount import Recount, Uses, recount

@@ -15,7 +15,8 @@ from ledger.event_store import EventRecorder
 from ledger.intake import BATCH_SIZE
 from ledger.ledger import CreatedKey, NewKey
 from ledger.usage import Intake, Use
-from projections.catch_up import catch_up, rebuild
+from projections.catch_up import catch_up
+from projections.rebuild import rebuild
 from tests.faults.desk import Desk, desk_at
 from tests.faults.worker import Line
 

@@ -79,9 +79,9 @@ def test_a_full_disk_is_told_in_one_line_loses_nothing_and_is_over_when_there_is
 
 def test_commands_on_a_full_disk_fail_in_one_line_and_work_when_there_is_room(small_disk: Path) -> None:
     # given a ledger on a disk that something else has filled
-    door = Door(small_disk)
-    found(str(door.ledger))
-    with desk_at(str(door.ledger)) as desk:
+    door = Door(small_disk, str(small_disk / "ledger.db"))
+    found(door.address)
+    with desk_at(door.address) as desk:
         desk.ledger.create_key(desk.org, desk.ada, NewKey("billing"))
     line = json.dumps({"key": "billing", "service": "payments", "occurred_at": "2026-01-01T00:00:00Z"})
     lines = "".join(f"{line}\n" for _ in range(50_000))

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from multiprocessing import get_context
 
 import msgspec
@@ -8,13 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.check import Presented
-from ledger.errors import Refused
+from ledger.errors import Conflict, Refused
 from ledger.intake import Item
 from ledger.ledger import KeyChanges
 from ledger.secret import Secret
 from ledger.usage import Use
 from projections import catch_up as module
-from projections.catch_up import TABLES, catch_up, differences, rebuild, status
+from projections.catch_up import catch_up, status
+from projections.difference import differences
+from projections.rebuild import rebuild
+from projections.tables import TABLES
 from tests.office import DAY, HOUR, Office, shown
 from tests.place import Place, plain, tables
 from tests.projections.histories import outside_items, uses
@@ -147,11 +150,8 @@ def test_rows_of_another_version_are_made_anew(office: Office) -> None:
     assert office.records()[key.id].masked == key.secret.masked
 
 
-def test_an_interrupted_rebuild_starts_clean_the_next_time(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_rebuild_starts_clean_the_next_time(office: Office) -> None:
     office.use(office.key(), office.now)
-    monkeypatch.setattr(module, "BATCH_SIZE", 2)
 
     def interrupt(_position: int, _goal: int) -> None:
         raise KeyboardInterrupt
@@ -204,18 +204,17 @@ def test_catching_up_ends_although_writers_never_pause(
     assert heard == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_rebuilds_at_once_both_end_well(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_rebuilds_at_once_the_newer_goes_on_and_the_older_says_so(office: Office) -> None:
     office.use(office.key(), office.now)
-    monkeypatch.setattr(module, "BATCH_SIZE", 1)
     swapped: list[int] = []
 
     def rebuild_too(_position: int, _goal: int) -> None:
-        if not swapped:
-            swapped.append(0)
-            swapped.append(rebuild(office.database))
+        swapped.append(rebuild(office.database))
 
-    assert rebuild(office.database, rebuild_too) == 4
-    assert swapped == [0, 4]
+    with pytest.raises(Conflict, match="another rebuild has begun"):
+        rebuild(office.database, rebuild_too)
+
+    assert swapped == [4]
     assert differences(office.database) == []
 
 
@@ -224,7 +223,8 @@ def rebuild_elsewhere(path: str) -> None:
 
     database = open_database(path)
     for _ in range(10):
-        rebuild(database)
+        with suppress(Conflict):
+            rebuild(database)
         catch_up(database)
     database.close()
 

@@ -14,8 +14,9 @@ from ledger.observation import Coverage, ExternalKey, Observation, UsageSummary
 from ledger.usage import Use
 from projections import view as module
 from projections.audit.report import AuditScope, audit
-from projections.catch_up import TABLES, catch_up
+from projections.catch_up import catch_up
 from projections.key_record import KeyRecord
+from projections.tables import TABLES
 from projections.view import View, open_view
 from tests.office import DAY, HOUR, MINUTE, START, Office
 

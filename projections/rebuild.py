@@ -1,0 +1,182 @@
+"""Rebuilding: everything anew from the events into shadow tables, which are then swapped in.
+
+Readers meanwhile see the old rows. Whatever interrupts it, the next one starts clean. Of several at once the
+last to begin goes on; the others notice and end.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from os import cpu_count, urandom
+from typing import TypeAlias
+
+from sqlalchemy import Connection
+
+from ledger.database import Database
+from ledger.dialect import Lock
+from ledger.errors import Conflict
+from ledger.event_store import max_position
+from ledger.ids import ID_BYTES, RandomBytes
+from ledger.use_scan import SQLITE, Source
+from projections import rows
+from projections.stretch import (
+    BATCH_SIZE,
+    add_uses,
+    apply_stretch,
+    bring_to_end,
+    lives_end,
+    read_lives,
+    read_stretch,
+)
+from projections.tables import TABLES, KeyTables
+from projections.tallies import Piece
+from projections.use_counts import USE_TABLES
+from projections.use_task import Answer, Counted, Reached, Task, answers
+
+# Below it, processes of their own take longer to start than they save.
+PARALLEL_FROM = 200_000
+WORKERS = min(cpu_count() or 1, 4)
+# About two kilobytes each while they become rows.
+LIVES_AT_ONCE = 5_000
+CACHE_KB = 16_384
+# Events that no swap should have to add while everybody waits.
+SWAP_SIZE = 2_000
+
+OnProgress: TypeAlias = Callable[[int, int], object]
+Writing: TypeAlias = Callable[[], AbstractContextManager[Connection]]
+
+
+def rebuild(
+    database: Database,
+    on_progress: OnProgress | None = None,
+    only: Collection[str] | None = None,
+    random_bytes: RandomBytes = urandom,
+) -> int:
+    """Rebuild all tables, or `only` some of those that count uses; returns the position come to.
+
+    Raises Conflict where another rebuild has begun meanwhile, which does the same.
+    """
+    with database.read() as connection:
+        goal = max_position(connection)
+        if not TABLES.exist(connection):
+            only = None
+    shadow, builder = KeyTables("_rebuilding", only), random_bytes(ID_BYTES)
+    with database.write(Lock.PROJECT) as connection:
+        KeyTables("_rebuilding").drop(connection)
+        shadow.create(connection, builder)
+
+    @contextmanager
+    def writing() -> Iterator[Connection]:
+        with database.write(Lock.PROJECT) as connection:
+            if shadow.builder(connection) != builder:
+                raise Conflict(
+                    "another rebuild has begun since and does the same: this one ended, that one goes on"
+                )
+            yield connection
+
+    fill(database, shadow, goal, writing, on_progress)
+    _keep_up(database, shadow, goal, writing)
+    with writing() as connection:
+        position = bring_to_end(connection, shadow, shadow.position(connection))
+        _swap(connection, shadow, only)
+    _clear_away(database)
+    return position
+
+
+def fill(
+    source: Database,
+    tables: KeyTables,
+    until: int,
+    writing: Writing,
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Bring new tables to a position, in transactions that are short for those who wait for the lock."""
+    wanted = [name for name in USE_TABLES if name + tables.suffix in tables.metadata.tables]
+    with _counting(source, until, wanted) as answering:
+        latest_at = _fill_lives(source, tables, until, writing) if tables.has_lives else 0
+        places: dict[int, int] = {}
+        for answer in answering:
+            match answer:
+                case Piece():
+                    with writing() as connection:
+                        _keep_small(connection)
+                        add_uses(connection, tables, [answer])
+                case Reached():
+                    places[answer.part] = answer.position
+                case Counted():
+                    places[answer.part] = until
+                    latest_at = max(latest_at, answer.latest_at)
+            if on_progress and places:
+                on_progress(sum(places.values()) // len(places), until)
+    with writing() as connection:
+        rows.reach(connection, tables, until, latest_at)
+
+
+def _counting(database: Database, until: int, tables: list[str]) -> AbstractContextManager[Iterator[Answer]]:
+    source = source_of(database)
+    if until < PARALLEL_FROM or WORKERS == 1:
+        return nullcontext(answers(Task(source, until, tables)))
+    from projections.use_crew import crew  # noqa: PLC0415 - most commands need no processes
+
+    return crew(source, until, tables, WORKERS)
+
+
+def _keep_small(connection: Connection) -> None:
+    """Let SQLite hold few pages: sorted rows touch each page once."""
+    if connection.dialect.name == SQLITE:
+        connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE_KB}")
+
+
+def _fill_lives(source: Database, tables: KeyTables, until: int, writing: Writing) -> int:
+    """Add what is no use; returns the latest moment that any of it tells of."""
+    position = latest_at = 0
+    while position < until:
+        with source.read() as connection:
+            end = lives_end(connection, position, until, LIVES_AT_ONCE)
+            batch = read_lives(connection, position, end)
+        with writing() as connection:
+            rows.apply(connection, tables, batch)
+        position, latest_at = end, max(latest_at, batch.latest_at)
+    return latest_at
+
+
+def _keep_up(database: Database, shadow: KeyTables, position: int, writing: Writing) -> None:
+    """Add most of what has arrived meanwhile, so that the swap itself is short."""
+    with database.read() as connection:
+        goal = max_position(connection)
+    while goal - position > SWAP_SIZE:
+        end = min(position + BATCH_SIZE, goal)
+        with database.read() as connection:
+            stretch = read_stretch(connection, position, end)
+        with writing() as connection:
+            apply_stretch(connection, shadow, stretch)
+        position = end
+
+
+def _swap(connection: Connection, shadow: KeyTables, only: Collection[str] | None) -> None:
+    replaced = KeyTables("_replaced", only)
+    KeyTables("_replaced").drop(connection)
+    if only is not None:
+        bring_to_end(connection, TABLES, TABLES.position(connection))
+        shadow.progress.drop(connection)
+        for tables in (shadow, replaced):
+            tables.metadata.remove(tables.progress)
+    else:
+        connection.execute(shadow.progress.update().values(builder=None))
+    live = KeyTables("", only)
+    live.rename(connection, replaced)
+    shadow.rename(connection, live)
+
+
+def _clear_away(database: Database) -> None:
+    """Drop the old tables one by one: a large one takes a while, and everybody waits for the lock."""
+    for table in KeyTables("_replaced").metadata.sorted_tables:
+        with database.write(Lock.PROJECT) as connection:
+            table.drop(connection, checkfirst=True)
+
+
+def source_of(database: Database) -> Source:
+    """How another process opens the same database."""
+    if database.dialect.name == SQLITE:
+        return Source(SQLITE, {"database": database.name})
+    _, parameters = database.engine.dialect.create_connect_args(database.engine.url)
+    return Source(database.dialect.name, dict(parameters))

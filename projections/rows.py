@@ -1,0 +1,157 @@
+"""How what was accumulated becomes rows of the read side's tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Insert, Table, case, select
+
+from ledger.database import insert
+from ledger.use_scan import SQLITE
+from projections.fold import Batch, DenialGroup, E, Placed
+from projections.key_row import KeyFact, KeyRow, fold
+from projections.members import MemberFact, MemberRow, fold_member
+from projections.tables import KeyTables
+from projections.tallies import Piece
+
+_CHUNK = 500
+
+
+def apply(connection: Connection, tables: KeyTables, batch: Batch) -> None:
+    """Bring the rows up to what events other than uses told."""
+    denials = batch.denials
+    for piece in denials.pieces(tables.denials.name, sorted(denials.groups), _denial_columns):
+        add(connection, tables.denials, piece)
+    _apply_key_facts(connection, tables.keys, batch.key_facts)
+    _apply_members(connection, tables.members, batch.members)
+    _insert(connection, tables.links, _fields(batch.links, tables.links), ignore_repeats=True)
+    _insert(connection, tables.summaries, _fields(batch.summaries, tables.summaries))
+    _insert(connection, tables.coverage, _fields(batch.coverage, tables.coverage))
+    _insert(connection, tables.timeline, [{"key_id": k, "position": p} for k, p in batch.timeline])
+
+
+def reach(connection: Connection, tables: KeyTables, position: int, latest_at: int) -> None:
+    """Say how far the rows have come; they and this commit together."""
+    latest = tables.progress.c.latest_at
+    latest_at_now = case((latest < latest_at, latest_at), else_=latest)
+    connection.execute(tables.progress.update().values(position=position, latest_at=latest_at_now))
+
+
+def add(connection: Connection, table: Table, piece: Piece) -> None:
+    """Add tallies to the rows that stand; in which order they come makes no difference."""
+    driver: Any = connection.connection.driver_connection
+    names = table.c.keys()
+    if connection.dialect.name == SQLITE:
+        values = f"VALUES ({', '.join('?' * len(names))})"
+        driver.executemany(_upsert(table, values), zip(*piece.columns, strict=True))
+    else:
+        arrays = ", ".join(f"%b::{_array_type(column.type.python_type)}" for column in table.c)
+        columns = [list(column) for column in piece.columns]
+        driver.execute(_upsert(table, f"SELECT * FROM unnest({arrays})"), columns)  # noqa: S608 - as above
+
+
+def _denial_columns(groups: Sequence[DenialGroup]) -> list[list[Any]]:
+    return [list(column) for column in zip(*groups, strict=True)]
+
+
+def _array_type(kind: type) -> str:
+    return {bytes: "bytea[]", int: "int8[]", str: "text[]"}[kind]
+
+
+def _upsert(table: Table, values: str) -> str:
+    """An end moves only to an earlier or later moment, or at the same one to an earlier event."""
+    name = table.name
+    return f"""
+        INSERT INTO {name} ({", ".join(table.c.keys())}) {values}
+        ON CONFLICT ({", ".join(table.primary_key.columns.keys())}) DO UPDATE SET
+            use_count = {name}.use_count + excluded.use_count,
+            error_count = {name}.error_count + excluded.error_count,
+            first_position = CASE WHEN (excluded.first_at, excluded.first_position)
+                                       < ({name}.first_at, {name}.first_position)
+                             THEN excluded.first_position ELSE {name}.first_position END,
+            first_at = {_either("first_at", "<", name)},
+            last_position = CASE WHEN (excluded.last_at, -excluded.last_position)
+                                      > ({name}.last_at, -{name}.last_position)
+                            THEN excluded.last_position ELSE {name}.last_position END,
+            last_at = {_either("last_at", ">", name)},
+            low_position = {_either("low_position", "<", name)},
+            high_position = {_either("high_position", ">", name)}"""
+
+
+def _either(column: str, comparison: str, name: str) -> str:
+    new, old = f"excluded.{column}", f"{name}.{column}"
+    return f"CASE WHEN {new} {comparison} {old} THEN {new} ELSE {old} END"
+
+
+def _apply_key_facts(connection: Connection, table: Table, facts: Sequence[Placed[KeyFact]]) -> None:
+    rows: dict[bytes, KeyRow] = {}
+    subjects = [getattr(fact.event, "key_id", fact.stream_id) for fact in facts]
+    for found in _select_in(connection, table, "key_id", set(subjects)):
+        rows[found.key_id] = KeyRow(*found)
+    for subject, fact in zip(subjects, facts, strict=True):
+        rows[subject] = fold(rows.get(subject), fact.stream_id, fact.position, fact.event)
+    _replace(connection, table, rows.values())
+
+
+def _apply_members(connection: Connection, table: Table, facts: Sequence[Placed[MemberFact]]) -> None:
+    rows: dict[bytes, MemberRow] = {}
+    for found in _select_in(connection, table, "member_id", {fact.event.member_id for fact in facts}):
+        rows[found.member_id] = MemberRow(*found)
+    for fact in facts:
+        rows[fact.event.member_id] = fold_member(rows.get(fact.event.member_id), fact.event)
+    _replace(connection, table, rows.values())
+
+
+def _replace(connection: Connection, table: Table, structs: Iterable[msgspec.Struct]) -> None:
+    rows = [msgspec.structs.asdict(struct) for struct in structs]
+    if not rows:
+        return
+    upsert = insert(connection, table)
+    keys = [column.name for column in table.primary_key]
+    upsert = upsert.on_conflict_do_update(
+        index_elements=keys, set_={name: upsert.excluded[name] for name in rows[0] if name not in keys}
+    )
+    _execute_many(connection, upsert, rows)
+
+
+def _insert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    ignore_repeats: bool = False,
+) -> None:
+    if rows:
+        statement = insert(connection, table)
+        _execute_many(connection, statement.on_conflict_do_nothing() if ignore_repeats else statement, rows)
+
+
+def _execute_many(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, object]]) -> None:
+    """By the driver's own means: SQLAlchemy looks at each value, which takes longer than to store it."""
+    compiled: Any = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    if compiled.positiontup is None:
+        connection.exec_driver_sql(str(compiled), [dict(row) for row in rows])
+    else:
+        values = itemgetter(*compiled.positiontup)
+        connection.exec_driver_sql(str(compiled), [values(row) for row in rows])
+
+
+def _fields(placed: Iterable[Placed[E]], table: Table) -> list[dict[str, object]]:
+    """The columns of a table as the events carry them."""
+    names = [column.name for column in table.columns if column.name != "position"]
+    with_position = "position" in table.c
+    rows: list[dict[str, object]] = []
+    for each in placed:
+        row = {name: getattr(each.event, name) for name in names}
+        rows.append(row | {"position": each.position} if with_position else row)
+    return rows
+
+
+def _select_in(connection: Connection, table: Table, column: str, values: Iterable[bytes]) -> list[Any]:
+    wanted = list(values)
+    found: list[Any] = []
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(table).where(table.c[column].in_(wanted[start : start + _CHUNK]))
+        found.extend(connection.execute(query))
+    return found

@@ -1,0 +1,104 @@
+"""A stretch of the ledger: what its events mean together, and how rows are brought past it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from sqlalchemy import Connection, select, text
+
+from ledger import use_scan
+from ledger.encoding import decode, encode
+from ledger.event_store import max_position
+from ledger.events import Event
+from ledger.schema import events
+from ledger.use_scan import Row
+from projections import rows
+from projections.fold import Batch
+from projections.tables import KeyTables
+from projections.tallies import Piece
+from projections.use_counts import UseCounts
+
+BATCH_SIZE = 20_000
+
+Clip: TypeAlias = Callable[[Event], Event | None]
+
+# In so many words, for the index of lives to be matched with it.
+_NO_USE = text("topic <> 'key-used/1'")
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """What the events up to a position mean."""
+
+    end: int
+    latest_at: int
+    lives: Batch
+    pieces: list[Piece]
+
+
+def read_stretch(connection: Connection, after: int, end: int, clip: Clip | None = None) -> Stretch:
+    """The events after a position and up to another, which must be there."""
+    lives, counts = read_lives(connection, after, end, clip), UseCounts()
+    driver = connection.connection.driver_connection
+    for scanned in use_scan.scan(connection.dialect.name, driver, after, end):
+        kept = scanned if clip is None else list(_clipped(scanned, clip))
+        if kept:
+            counts.take(kept)
+    return Stretch(end, max(lives.latest_at, counts.latest_at), lives, list(counts.rest()))
+
+
+def read_lives(connection: Connection, after: int, end: int, clip: Clip | None = None) -> Batch:
+    """What the events in a stretch that are no uses mean."""
+    batch = Batch()
+    for position, stream_id, topic, state in _lives(connection, after, end):
+        event: Event | None = decode(topic, state)
+        if clip is not None and event is not None:
+            event = clip(event)
+        if event is not None:
+            batch.take(position, stream_id, event)
+    return batch
+
+
+def lives_end(connection: Connection, after: int, end: int, limit: int) -> int:
+    """Where a stretch ends that begins after a position and holds no more events that are no uses."""
+    query = select(events.c.position).where(events.c.position > after, events.c.position <= end, _NO_USE)
+    found = connection.execute(query.order_by(events.c.position).offset(limit - 1).limit(1)).scalar()
+    return end if found is None else int(found)
+
+
+def apply_stretch(connection: Connection, tables: KeyTables, stretch: Stretch) -> None:
+    """Bring rows from a stretch's beginning to its end; rows and position commit together."""
+    if tables.has_lives:
+        rows.apply(connection, tables, stretch.lives)
+    add_uses(connection, tables, stretch.pieces)
+    rows.reach(connection, tables, stretch.end, stretch.latest_at)
+
+
+def add_uses(connection: Connection, tables: KeyTables, pieces: Sequence[Piece]) -> None:
+    """Add counted uses to those of the tables that there are."""
+    for piece in pieces:
+        name = piece.table + tables.suffix
+        if name in tables.metadata.tables:
+            rows.add(connection, tables.metadata.tables[name], piece)
+
+
+def bring_to_end(connection: Connection, tables: KeyTables, after: int) -> int:
+    """Apply what is in the ledger after a position within one transaction; returns the position come to."""
+    goal = max_position(connection)
+    while after < goal:
+        stretch = read_stretch(connection, after, min(after + BATCH_SIZE, goal))
+        apply_stretch(connection, tables, stretch)
+        after = stretch.end
+    return goal
+
+
+def _lives(connection: Connection, after: int, end: int) -> Iterator[Any]:
+    query = select(events.c.position, events.c.originator_id, events.c.topic, events.c.state)
+    query = query.where(events.c.position > after, events.c.position <= end, _NO_USE)
+    yield from connection.execute(query.order_by(events.c.position))
+
+
+def _clipped(scanned: Sequence[Row], clip: Clip) -> Iterator[Row]:
+    for position, state in scanned:
+        event = clip(decode(use_scan.TOPIC, state))
+        if event is not None:
+            yield position, encode(event)

@@ -1,0 +1,158 @@
+"""What uses add to the tables of counted uses: accumulated in bounded memory, handed out in pieces."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from itertools import compress
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from ledger.use_scan import Row, ScannedUse, decode_uses
+from projections.tallies import Piece, Span, Tallies
+
+DAY_US = 86_400_000_000
+
+USAGE, DAYS, ADDRESSES = "key_usage", "key_days", "key_addresses"
+USE_TABLES = (USAGE, DAYS, ADDRESSES)
+
+# How many groups may be held, at about 170 bytes each.
+TOTALS_HELD = 600_000
+DAY_ROWS_HELD = 120_000
+
+N = TypeVar("N")
+Spans: TypeAlias = Sequence[Sequence[int]]
+
+_SHIFT = 32
+_LOW = (1 << _SHIFT) - 1
+
+
+class _Numbering(dict[N, int]):
+    """Numbers things as they are met: a number takes less room in a group than the thing itself."""
+
+    def __missing__(self, thing: N) -> int:
+        number = self[thing] = len(self)
+        return number
+
+
+class Share(msgspec.Struct, frozen=True):
+    """One of several equal parts of all keys, by the last byte of their ids."""
+
+    part: int = 0
+    parts: int = 1
+
+
+EVERYTHING = Share()
+
+
+class UseCounts:
+    """Uses counted by service and caller, by day and by address, or in some of these tables only."""
+
+    def __init__(self, tables: Collection[str] = USE_TABLES, share: Share = EVERYTHING) -> None:
+        self.latest_at = 0
+        self._tables = tables
+        self._share = share
+        self._days: dict[int, Tallies[bytes]] = defaultdict(Tallies)
+        self._forget_totals()
+
+    def take(self, rows: Sequence[Row]) -> None:
+        """Count stored uses, which come in the order of the ledger."""
+        positions, uses = self._ours([position for position, _ in rows], decode_uses(rows))
+        spans = [
+            (position, use.occurred_at, use.last_at or use.occurred_at, use.count, use.error_count)
+            for position, use in zip(positions, uses, strict=True)
+        ]
+        self.latest_at = max(self.latest_at, max((span[2] for span in spans), default=0))
+        keys = [self._keys[use.key_id] << _SHIFT for use in uses]
+        if USAGE in self._tables:
+            self._take_usage(keys, uses, spans)
+        if ADDRESSES in self._tables:
+            self._take_addresses(keys, uses, spans)
+        if DAYS in self._tables:
+            self._take_days(uses, spans)
+
+    def overflow(self) -> Iterator[Piece]:
+        """What is too much to be held, and no longer is once it was handed out."""
+        if sum(map(len, self._days.values())) > DAY_ROWS_HELD:
+            yield from self._hand_out_days()
+        if len(self._usage) + len(self._by_address) > TOTALS_HELD:
+            yield from self._hand_out_totals()
+
+    def rest(self) -> Iterator[Piece]:
+        """All that is held, which then no longer is."""
+        yield from self._hand_out_days()
+        yield from self._hand_out_totals()
+
+    def _ours(
+        self, positions: list[int], uses: list[ScannedUse]
+    ) -> tuple[Sequence[int], Sequence[ScannedUse]]:
+        part, parts = self._share.part, self._share.parts
+        if parts == 1:
+            return positions, uses
+        mine = [use.key_id[-1] % parts == part for use in uses]
+        return list(compress(positions, mine)), list(compress(uses, mine))
+
+    def _take_usage(self, keys: Sequence[int], uses: Sequence[ScannedUse], spans: Spans) -> None:
+        callers = self._callers
+        groups = [key | callers[use.service, use.caller or ""] for key, use in zip(keys, uses, strict=True)]
+        self._usage.take(groups, spans)
+
+    def _take_addresses(self, keys: Sequence[int], uses: Sequence[ScannedUse], spans: Spans) -> None:
+        known = [
+            (key | self._addresses[use.origin.source_ip], span)
+            for key, use, span in zip(keys, uses, spans, strict=True)
+            if use.origin is not None and use.origin.source_ip is not None
+        ]
+        self._by_address.take([group for group, _ in known], [span for _, span in known])
+
+    def _take_days(self, uses: Sequence[ScannedUse], spans: Spans) -> None:
+        days: dict[int, tuple[list[bytes], list[Sequence[int]]]] = defaultdict(lambda: ([], []))
+        for use, span in zip(uses, spans, strict=True):
+            day = span[1] // DAY_US
+            if span[2] // DAY_US != day:
+                # How the count spreads over the days is unknown: the first has it, and both ends are kept.
+                position, first_at, last_at, use_count, error_count = span
+                span = Span(position, first_at, first_at, use_count, error_count)  # noqa: PLW2901
+                self._days[last_at // DAY_US].take([use.key_id], [Span(position, last_at, last_at, 0, 0)])
+            keys, those = days[day]
+            keys.append(use.key_id)
+            those.append(span)
+        for day, (keys, those) in days.items():
+            self._days[day].take(keys, those)
+
+    # Sorted, because rows then go into a table's tree from left to right.
+    def _hand_out_days(self) -> Iterator[Piece]:
+        for day in sorted(self._days):
+            tallies = self._days.pop(day)
+            yield from tallies.pieces(DAYS, sorted(tallies.groups), partial(_day_columns, day))
+
+    def _hand_out_totals(self) -> Iterator[Piece]:
+        keys, callers, addresses = list(self._keys), list(self._callers), list(self._addresses)
+
+        def used(group: int) -> tuple[bytes, str, str]:
+            return keys[group >> _SHIFT], *callers[group & _LOW]
+
+        def addressed(group: int) -> tuple[bytes, str]:
+            return keys[group >> _SHIFT], addresses[group & _LOW]
+
+        usage, by_address = self._usage, self._by_address
+        self._forget_totals()
+        yield from usage.pieces(USAGE, sorted(usage.groups, key=used), partial(_columns, used))
+        yield from by_address.pieces(
+            ADDRESSES, sorted(by_address.groups, key=addressed), partial(_columns, addressed)
+        )
+
+    def _forget_totals(self) -> None:
+        self._keys: _Numbering[bytes] = _Numbering()
+        self._callers: _Numbering[tuple[str, str]] = _Numbering()
+        self._addresses: _Numbering[str] = _Numbering()
+        self._usage: Tallies[int] = Tallies()
+        self._by_address: Tallies[int] = Tallies()
+
+
+def _columns(name: Callable[[int], tuple[bytes | str, ...]], groups: Sequence[int]) -> list[list[Any]]:
+    return [list(column) for column in zip(*map(name, groups), strict=True)]
+
+
+def _day_columns(day: int, keys: Sequence[bytes]) -> list[list[Any]]:
+    return [[day] * len(keys), list(keys)]

@@ -1,0 +1,73 @@
+"""The processes that count uses at once, a share of the keys each, and what they hand over.
+
+Each reads all uses, and holds only what its own keys need: together they need no more memory than one.
+"""
+
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection, wait
+from os import dup
+from subprocess import PIPE, Popen
+from typing import IO, cast
+
+from ledger.errors import LedgerCorrupt, LedgerUnavailable
+from ledger.use_scan import Source
+from projections.use_counts import Share
+from projections.use_task import Answer, Counted, Failed, Task, decode_answer, encode
+
+# `-P`: whatever lies in the working folder is none of this program's.
+COMMAND = (sys.executable, "-P", "-m", "projections.use_worker")
+
+
+@contextmanager
+def crew(source: Source, until: int, tables: Collection[str], workers: int) -> Iterator[Iterator[Answer]]:
+    """The answers of as many processes, which start at once and are gone when the block is left."""
+    wanted = sorted(tables)
+    with ExitStack() as stack:
+        yield _answers(
+            [
+                stack.enter_context(_worker(Task(source, until, wanted, Share(part, workers))))
+                for part in range(workers)
+            ]
+        )
+
+
+@contextmanager
+def _worker(task: Task) -> Iterator[Connection]:
+    with Popen(COMMAND, stdin=PIPE, stdout=PIPE) as process:  # noqa: S603 - our own module
+        try:
+            with _end(process.stdin, writes=True) as asking:
+                asking.send_bytes(encode(task))
+            with _end(process.stdout, writes=False) as answering:
+                yield answering
+        finally:
+            process.kill()
+
+
+def _end(pipe: IO[bytes] | None, *, writes: bool) -> Connection:
+    """A pipe's end for whole messages, which is closed apart from it."""
+    number = dup(cast("IO[bytes]", pipe).fileno())
+    return Connection(number, readable=not writes, writable=writes)
+
+
+def _answers(waiting: list[Connection]) -> Iterator[Answer]:
+    while waiting:
+        ready = wait(waiting)
+        for connection in [each for each in waiting if each in ready]:
+            answer = _receive(connection)
+            if isinstance(answer, Counted):
+                waiting.remove(connection)
+            yield answer
+
+
+def _receive(connection: Connection) -> Answer:
+    try:
+        answer: Answer | Failed = decode_answer(connection.recv_bytes())
+    except (EOFError, ConnectionResetError):
+        raise LedgerUnavailable(
+            "a process that counted uses was ended from outside (is memory short?); run it again"
+        ) from None
+    if isinstance(answer, Failed):
+        raise (LedgerCorrupt if answer.is_corrupt else LedgerUnavailable)(answer.reason)
+    return answer
