@@ -3,6 +3,6 @@
 
 GRANT SELECT ON ALL TABLES IN SCHEMA keyledger TO keyledger_reader;
 GRANT SELECT ON keyledger.keyledger TO keyledger_app;
-GRANT SELECT, INSERT ON keyledger.events, keyledger.organizations TO keyledger_app;
+GRANT SELECT, INSERT ON keyledger.events, keyledger.organizations, keyledger.linkages TO keyledger_app;
 GRANT SELECT, INSERT, UPDATE ON keyledger.credentials, keyledger.tracking TO keyledger_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON keyledger.denied_uses TO keyledger_app;

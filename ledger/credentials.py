@@ -28,7 +28,7 @@ from ledger.events import (
 )
 from ledger.ids import format_id, parse_id
 from ledger.observation import content_id, linkage
-from ledger.schema import credentials
+from ledger.schema import credentials, linkages
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects.sqlite import Insert
@@ -51,7 +51,6 @@ class Credential(msgspec.Struct, frozen=True):
     external_id: str | None
     account: str | None
     name: str | None
-    linkage: str | None
     state: KeyState
     fingerprint: bytes | None
     expires_at: int | None
@@ -80,8 +79,12 @@ def index(connection: Connection, key_id: bytes, event: Event) -> None:
 
 def index_observed(connection: Connection, events: Sequence[KeyObserved]) -> None:
     """Bring the index up to date with what was said of outside keys."""
-    if events:
-        connection.execute(_upsert_observed(connection), [_row_of_observed(event) for event in events])
+    if not events:
+        return
+    connection.execute(_upsert_observed(connection), [_row_of_observed(event) for event in events])
+    said = [row for event in events if (row := _linkage_of(event))]
+    if said:
+        connection.execute(insert(connection, linkages).on_conflict_do_nothing(), said)
 
 
 def by_fingerprint(connection: Connection, fingerprints: Sequence[bytes]) -> Credential | None:
@@ -101,14 +104,18 @@ def known(connection: Connection, organization_id: bytes, key_ids: Iterable[byte
     return found
 
 
-def kindred(connection: Connection, organization_id: bytes, links: Iterable[str]) -> list[Credential]:
-    """The outside keys that have one of the owners and moments of creation."""
+def kindred(
+    connection: Connection, organization_id: bytes, links: Iterable[str]
+) -> list[tuple[str, Credential]]:
+    """The outside keys that have, or ever had, one of the owners and moments of creation, with which one."""
     asked = list(links)
-    found: list[Credential] = []
+    found: list[tuple[str, Credential]] = []
+    joined = credentials.join(linkages, linkages.c.key_id == credentials.c.key_id)
     for start in range(0, len(asked), _LOOKUP_CHUNK):
-        chunk = credentials.c.linkage.in_(asked[start : start + _LOOKUP_CHUNK])
-        query = select(credentials).where(chunk, credentials.c.organization_id == organization_id)
-        found.extend(_credential(row) for row in connection.execute(query))
+        chunk = linkages.c.linkage.in_(asked[start : start + _LOOKUP_CHUNK])
+        query = select(linkages.c.linkage, credentials).select_from(joined)
+        query = query.where(chunk, linkages.c.organization_id == organization_id)
+        found.extend((row.linkage, _credential(row)) for row in connection.execute(query))
     return found
 
 
@@ -190,7 +197,6 @@ def _row_of_created(key_id: bytes, event: KeyCreated) -> dict[str, Any]:
 
 
 def _row_of_observed(event: KeyObserved) -> dict[str, Any]:
-    link = linkage(event.personal.owner if event.personal else None, event.created_at)
     told_by = event.occurred_at.to_bytes(8, "big") + content_id(event)
     return {
         "key_id": event.key_id,
@@ -199,27 +205,26 @@ def _row_of_observed(event: KeyObserved) -> dict[str, Any]:
         "external_id": event.external_id,
         "account": event.account,
         "name": event.name,
-        "linkage": link,
         "state": KeyState.ACTIVE,
         "scopes": "",
         "named_by": None if event.name is None else told_by,
-        "linked_by": None if link is None else told_by,
     }
 
 
+def _linkage_of(event: KeyObserved) -> dict[str, Any] | None:
+    link = linkage(event.personal.owner if event.personal else None, event.created_at)
+    if link is None:
+        return None
+    return {"organization_id": event.organization_id, "linkage": link, "key_id": event.key_id}
+
+
 def _upsert_observed(connection: Connection) -> "Insert":
-    """Of two names, or linkages, that of the later moment stands, whichever of them arrives first."""
+    """Of two names that of the later moment stands, whichever of them arrives first."""
     upsert = insert(connection, credentials)
     later_name = upsert.excluded.named_by > func.coalesce(credentials.c.named_by, b"")
-    later_link = upsert.excluded.linked_by > func.coalesce(credentials.c.linked_by, b"")
     told: dict[str, ColumnElement[Any]] = {
-        name: case((later, upsert.excluded[name]), else_=credentials.c[name])
-        for name, later in (
-            ("name", later_name),
-            ("named_by", later_name),
-            ("linkage", later_link),
-            ("linked_by", later_link),
-        )
+        name: case((later_name, upsert.excluded[name]), else_=credentials.c[name])
+        for name in ("name", "named_by")
     }
     told["account"] = func.coalesce(credentials.c.account, upsert.excluded.account)
     return upsert.on_conflict_do_update(index_elements=["key_id"], set_=told)
@@ -253,7 +258,6 @@ def _credential(row: Row[Any]) -> Credential:
         external_id=row.external_id,
         account=row.account,
         name=row.name,
-        linkage=row.linkage,
         state=KeyState(row.state),
         fingerprint=row.fingerprint,
         expires_at=row.expires_at,

@@ -74,8 +74,8 @@ def index(connection: Connection, stored: Sequence[Entry[Told]], stamp: Stamp) -
     credentials.index_observed(connection, [event for _, event in told])
     linkages = [(entry, event, link) for entry, event in told if (link := _linkage(event)) is not None]
     kin = defaultdict(list)
-    for key in credentials.kindred(connection, stamp.organization_id, {link for _, _, link in linkages}):
-        kin[key.source, key.linkage].append(key)
+    for link, key in credentials.kindred(connection, stamp.organization_id, {link for *_, link in linkages}):
+        kin[key.source, link].append(key)
     return [
         each
         for entry, event, link in linkages

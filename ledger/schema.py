@@ -48,7 +48,6 @@ credentials = Table(
     Column("external_id", text_type),
     Column("account", text_type),
     Column("name", text_type),
-    Column("linkage", text_type),
     Column("state", text_type, nullable=False),
     Column("fingerprint", LargeBinary),
     Column("expires_at", BigInteger),
@@ -56,7 +55,15 @@ credentials = Table(
     Column("successor_id", LargeBinary),
     Column("scopes", text_type, nullable=False),
     Column("named_by", LargeBinary),
-    Column("linked_by", LargeBinary),
+    sqlite_with_rowid=False,
+)
+# All that was ever said of an outside key's owner and creation, so that no order of telling hides a link.
+linkages = Table(
+    "linkages",
+    metadata,
+    Column("organization_id", LargeBinary, primary_key=True),
+    Column("linkage", text_type, primary_key=True),
+    Column("key_id", LargeBinary, primary_key=True),
     sqlite_with_rowid=False,
 )
 organizations = Table(
@@ -95,7 +102,7 @@ _PARTIAL_INDEX = "CREATE {} credentials_by_{column} ON credentials ({}{column}) 
 _INDEXES = (
     *(
         _PARTIAL_INDEX.format("INDEX", "organization_id, ", column=column)
-        for column in ("external_id", "name", "linkage")
+        for column in ("external_id", "name")
     ),
     _PARTIAL_INDEX.format("UNIQUE INDEX", "", column="fingerprint"),
 )
@@ -103,7 +110,20 @@ _INDEXES = (
 _INDEX_OF_LIVES = "CREATE INDEX events_of_lives ON events (position) WHERE topic <> 'key-used/1'"
 
 # What brings a ledger of a version to the next one.
-_UPGRADES: dict[int, tuple[str, ...]] = {1: (_INDEX_OF_LIVES,)}
+_UPGRADES: dict[int, tuple[str, ...]] = {
+    # Version 1 was in SQLite only.
+    1: (
+        _INDEX_OF_LIVES,
+        """CREATE TABLE linkages (
+               organization_id BLOB NOT NULL, linkage VARCHAR NOT NULL, key_id BLOB NOT NULL,
+               PRIMARY KEY (organization_id, linkage, key_id)) WITHOUT ROWID""",
+        """INSERT INTO linkages SELECT organization_id, linkage, key_id FROM credentials
+           WHERE linkage IS NOT NULL""",
+        "DROP INDEX credentials_by_linkage",
+        "ALTER TABLE credentials DROP COLUMN linkage",
+        "ALTER TABLE credentials DROP COLUMN linked_by",
+    ),
+}
 
 
 def create_schema(database: Database) -> None:

@@ -113,7 +113,10 @@ class UseCounts:
                 # How the count spreads over the days is unknown: the first has it, and both ends are kept.
                 position, first_at, last_at, use_count, error_count = span
                 span = Span(position, first_at, first_at, use_count, error_count)  # noqa: PLW2901
-                self._days[last_at // DAY_US].take([use.key_id], [Span(position, last_at, last_at, 0, 0)])
+                # With the others of that day: a tally takes positions in rising order.
+                keys, those = days[last_at // DAY_US]
+                keys.append(use.key_id)
+                those.append(Span(position, last_at, last_at, 0, 0))
             keys, those = days[day]
             keys.append(use.key_id)
             those.append(span)
