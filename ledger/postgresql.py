@@ -218,10 +218,11 @@ def _mode_of_environment() -> str | None:
 def _require_tls(driver: "psycopg.Connection[Any]") -> None:
     """Refuse what came about by a host that the environment named, where the address named none."""
     waived = driver.info.get_parameters().get("sslmode") == _WAIVED
-    if not (driver.pgconn.ssl_in_use or waived or _is_local(driver.info.host)):
+    host = driver.info.host
+    if not (driver.pgconn.ssl_in_use or waived or _is_local(host)):
         driver.close()
         raise LedgerUnavailable(
-            f"the connection to {driver.info.host} has no TLS;"
+            f"the connection to {host} has no TLS;"
             " write sslmode=require or stricter in the address of the database"
         )
 

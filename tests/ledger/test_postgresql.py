@@ -169,7 +169,9 @@ def test_a_connection_to_another_machine_has_tls(host: str, query: str) -> None:
         assert connection.exec_driver_sql(encrypted).scalar() is True
 
 
-def test_a_server_without_tls_is_refused_unless_tls_is_waived(host: str) -> None:
+def test_a_server_without_tls_is_refused_unless_tls_is_waived(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # given a server that is told to do without
     with psycopg.connect(host=host, port=PORT, user="postgres", autocommit=True) as server:
         server.execute("CREATE DATABASE without_tls")
@@ -186,3 +188,9 @@ def test_a_server_without_tls_is_refused_unless_tls_is_waived(host: str) -> None
         open_database(address)
     with opened(f"{address}?sslmode=disable") as database:
         create_schema(database)
+
+    # nor where only the environment names the machine
+    monkeypatch.setenv("PGHOST", host)
+    monkeypatch.setenv("PGPORT", str(PORT))
+    with pytest.raises(LedgerUnavailable, match="has no TLS; write sslmode=require or stricter"):
+        open_database("postgresql+psycopg://plain@/without_tls")
