@@ -1,17 +1,12 @@
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
 
 from tests.faults.desk import found
-from tests.faults.plain import plain
 from tests.faults.results import Results
 from tests.faults.scale import LONG, SHORT, Scale
 
-SERVER = os.environ.get("KEYLEDGER_TEST_POSTGRESQL", "postgresql+psycopg://127.0.0.1/test")
 RESULTS = pytest.StashKey[Results]()
 
 
@@ -24,9 +19,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    folder = session.config.getoption("soak", None)
-    if folder and exitstatus == pytest.ExitCode.OK:
-        session.config.stash[RESULTS].write(folder)
+    folder, results = session.config.getoption("soak", None), session.config.stash[RESULTS]
+    # An interrupted run may end with the status of a good one.
+    if folder and exitstatus == pytest.ExitCode.OK and results.passed == session.testscollected:
+        results.write(folder)
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    if call.when == "call" and call.excinfo is None:
+        item.config.stash.setdefault(RESULTS, Results()).passed += 1
 
 
 @pytest.fixture
@@ -42,31 +43,8 @@ def note(request: pytest.FixtureRequest) -> Callable[..., None]:
     return lambda **figures: results.add(request.node.name, figures)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture
+def address(address: str) -> str:
     """Give the address of a ledger with one organization, on each database."""
-    if request.param == "sqlite":
-        found(str(tmp_path / "ledger.db"))
-        yield str(tmp_path / "ledger.db")
-        return
-    require_server()
-    name = f"keyledger_{uuid4().hex}"[:32]
-    with plain(SERVER) as server:
-        server.execute(f"CREATE SCHEMA {name}")
-    address = f"{SERVER}{'&' if '?' in SERVER else '?'}options=-csearch_path%3D{name}"
     found(address)
-    yield address
-    with plain(SERVER) as server:
-        server.execute("SET client_min_messages = warning")
-        server.execute(f"DROP SCHEMA {name} CASCADE")
-
-
-def require_server() -> None:
-    try:
-        with plain(SERVER):
-            return
-    except psycopg.OperationalError:
-        reason = "no PostgreSQL server lets these tests in"
-    if os.environ.get("KEYLEDGER_CI"):
-        pytest.fail(f"{reason}, and in CI no test may go without its server")
-    pytest.skip(f"{reason}: name a database for tests in KEYLEDGER_TEST_POSTGRESQL")
+    return address

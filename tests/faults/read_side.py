@@ -7,17 +7,13 @@ from projections.view import open_view
 from tests.faults.desk import desk_at
 from tests.faults.recount import Recount, Uses, recount
 
-# Those that the read side works on.
-DIALECTS = ("sqlite",)
-
 
 def assert_read_side_agrees(address: str) -> None:
     """Count, first and last use and the state of every key are what the raw events say."""
     with desk_at(address) as desk:
-        if desk.database.dialect.name in DIALECTS:
-            catch_up(desk.database)
-            assert differences(desk.database) == []
-            assert_records_agree(desk.database, desk.org.id, recount(address))
+        catch_up(desk.database)
+        assert differences(desk.database) == []
+        assert_records_agree(desk.database, desk.org.id, recount(address))
 
 
 def assert_records_agree(database: Database, organization_id: bytes, found: Recount) -> None:

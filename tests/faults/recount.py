@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tests.faults.plain import plain
+from tests.place import plain
 
 _STRETCH = 50_000
 _STATES = {"key-created/1": "active", "key-enabled/1": "active", "key-disabled/1": "disabled"}

@@ -14,6 +14,7 @@ class Results:
     """Figures by test."""
 
     def __init__(self) -> None:
+        self.passed = 0
         self._figures: dict[str, dict[str, object]] = {}
 
     def add(self, test: str, figures: Mapping[str, object]) -> None:

@@ -5,12 +5,12 @@ from time import sleep
 from ledger.intake import BATCH_SIZE
 from ledger.ledger import NewKey
 from tests.faults.desk import desk_at
-from tests.faults.plain import plain
 from tests.faults.read_side import assert_read_side_agrees
 from tests.faults.recount import assert_acknowledged, assert_index_agrees, assert_no_half_part, recount
 from tests.faults.scale import Scale
 from tests.faults.tasks import SIZES, append, live
 from tests.faults.worker import crew
+from tests.place import plain
 
 
 def test_a_writer_killed_at_any_moment_loses_nothing_acknowledged_and_leaves_no_half_batch(

@@ -9,7 +9,6 @@ from ledger.usage import Use
 from projections.catch_up import catch_up
 from projections.view import open_view
 from tests.faults.desk import desk_at, real_time
-from tests.faults.read_side import DIALECTS
 from tests.faults.recount import recount
 from tests.faults.scale import Scale
 from tests.faults.worker import Line, crew
@@ -43,8 +42,7 @@ def take_in(line: Line, address: str, key_id: bytes | None, many: int) -> None:
         uses = uses_of_each(many) if key_id is None else uses_of_one(key_id, many)
         line.send(desk.ledger.record_uses(desk.org, desk.ada, uses).stored)
         line.send(peak_mb())
-        if desk.database.dialect.name in DIALECTS:
-            catch_up(desk.database)
+        catch_up(desk.database)
         line.send(peak_mb())
 
 
@@ -65,10 +63,8 @@ def test_very_many_uses_of_one_key_need_little_memory_and_are_all_counted(
 
     assert stored == recount(address).uses[key_id].count == many
     assert max(recording_mb, projecting_mb) < MOST_MB
-    with desk_at(address) as desk:
-        if desk.database.dialect.name in DIALECTS:
-            with open_view(desk.database, desk.org.id, None) as view:
-                assert view.record(key_id).use_count == many
+    with desk_at(address) as desk, open_view(desk.database, desk.org.id, None) as view:
+        assert view.record(key_id).use_count == many
     note(uses=many, recording_mb=recording_mb, projecting_mb=projecting_mb)
 
 
@@ -83,8 +79,6 @@ def test_very_many_keys_used_once_need_little_memory_and_are_all_counted(
     assert stored == len(uses) == many
     assert {use.count for use in uses.values()} == {1}
     assert max(recording_mb, projecting_mb) < MOST_MB
-    with desk_at(address) as desk:
-        if desk.database.dialect.name in DIALECTS:
-            with open_view(desk.database, desk.org.id, None) as view:
-                assert {record.id: record.use_count for record in view.records()} == dict.fromkeys(uses, 1)
+    with desk_at(address) as desk, open_view(desk.database, desk.org.id, None) as view:
+        assert {record.id: record.use_count for record in view.records()} == dict.fromkeys(uses, 1)
     note(keys=many, recording_mb=recording_mb, projecting_mb=projecting_mb)
