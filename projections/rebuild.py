@@ -153,16 +153,16 @@ def _keep_up(database: Database, shadow: KeyTables, position: int, writing: Writ
 
 
 def _swap(connection: Connection, shadow: KeyTables, only: Collection[str] | None) -> None:
-    replaced = KeyTables("_replaced", only)
-    KeyTables("_replaced").drop(connection)
-    if only is not None:
+    live, replaced = KeyTables("", only), KeyTables("_replaced")
+    replaced.drop(connection)
+    if only is None:
+        connection.execute(shadow.progress.update().values(builder=None))
+    else:
+        # The tables that stay must tell of as much as the new ones.
         bring_to_end(connection, TABLES, TABLES.position(connection))
         shadow.progress.drop(connection)
-        for tables in (shadow, replaced):
+        for tables in (shadow, live):
             tables.metadata.remove(tables.progress)
-    else:
-        connection.execute(shadow.progress.update().values(builder=None))
-    live = KeyTables("", only)
     live.rename(connection, replaced)
     shadow.rename(connection, live)
 

@@ -62,7 +62,9 @@ class UseCounts:
             (position, use.occurred_at, use.last_at or use.occurred_at, use.count, use.error_count)
             for position, use in zip(positions, uses, strict=True)
         ]
-        self.latest_at = max(self.latest_at, max((span[2] for span in spans), default=0))
+        if not spans:
+            return
+        self.latest_at = max(self.latest_at, *(span[2] for span in spans))
         keys = [self._keys[use.key_id] << _SHIFT for use in uses]
         if USAGE in self._tables:
             self._take_usage(keys, uses, spans)
@@ -106,20 +108,17 @@ class UseCounts:
         self._by_address.take([group for group, _ in known], [span for _, span in known])
 
     def _take_days(self, uses: Sequence[ScannedUse], spans: Spans) -> None:
+        first_day = min(span[1] for span in spans) // DAY_US
+        if max(span[2] for span in spans) // DAY_US == first_day:
+            # As most batches are.
+            self._days[first_day].take([use.key_id for use in uses], spans)
+            return
         days: dict[int, tuple[list[bytes], list[Sequence[int]]]] = defaultdict(lambda: ([], []))
         for use, span in zip(uses, spans, strict=True):
-            day = span[1] // DAY_US
-            if span[2] // DAY_US != day:
-                # How the count spreads over the days is unknown: the first has it, and both ends are kept.
-                position, first_at, last_at, use_count, error_count = span
-                span = Span(position, first_at, first_at, use_count, error_count)  # noqa: PLW2901
-                # With the others of that day: a tally takes positions in rising order.
-                keys, those = days[last_at // DAY_US]
+            for day, part in _by_day(span):
+                keys, those = days[day]
                 keys.append(use.key_id)
-                those.append(Span(position, last_at, last_at, 0, 0))
-            keys, those = days[day]
-            keys.append(use.key_id)
-            those.append(span)
+                those.append(part)
         for day, (keys, those) in days.items():
             self._days[day].take(keys, those)
 
@@ -159,3 +158,18 @@ def _columns(name: Callable[[int], tuple[bytes | str, ...]], groups: Sequence[in
 
 def _day_columns(day: int, keys: Sequence[bytes]) -> list[list[Any]]:
     return [[day] * len(keys), list(keys)]
+
+
+def _by_day(span: Sequence[int]) -> tuple[tuple[int, Sequence[int]], ...]:
+    """What of a span belongs to which day.
+
+    How a count spreads over several days is unknown: the first has it, and both ends are kept.
+    """
+    position, first_at, last_at, use_count, error_count = span
+    first_day, last_day = first_at // DAY_US, last_at // DAY_US
+    if first_day == last_day:
+        return ((first_day, span),)
+    return (
+        (first_day, Span(position, first_at, first_at, use_count, error_count)),
+        (last_day, Span(position, last_at, last_at, 0, 0)),
+    )

@@ -5,7 +5,7 @@ Each reads all uses, and holds only what its own keys need: together they need n
 
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from os import dup
 from subprocess import PIPE, Popen
@@ -37,7 +37,8 @@ def crew(source: Source, until: int, tables: Collection[str], workers: int) -> I
 def _worker(task: Task) -> Iterator[Connection]:
     with Popen(COMMAND, stdin=PIPE, stdout=PIPE) as process:  # noqa: S603 - our own module
         try:
-            with _end(process.stdin, writes=True) as asking:
+            # One that is gone already is met where its answer is missing.
+            with suppress(BrokenPipeError), _end(process.stdin, writes=True) as asking:
                 asking.send_bytes(encode(task))
             with _end(process.stdout, writes=False) as answering:
                 yield answering
