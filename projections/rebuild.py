@@ -179,4 +179,5 @@ def source_of(database: Database) -> Source:
     if database.dialect.name == SQLITE:
         return Source(SQLITE, {"database": database.name})
     _, parameters = database.engine.dialect.create_connect_args(database.engine.url)
-    return Source(database.dialect.name, dict(parameters))
+    # SQLAlchemy adds the driver's adapters, which no other process needs, nor can they be sent to one.
+    return Source(database.dialect.name, {n: value for n, value in parameters.items() if n != "context"})

@@ -30,8 +30,10 @@ class Desk:
 @contextmanager
 def desk_at(address: str, clock: Callable[[], int] = real_time) -> Iterator[Desk]:
     desk = Desk(address, clock)
-    yield desk
-    desk.database.close()
+    try:
+        yield desk
+    finally:
+        desk.database.close()
 
 
 def found(address: str) -> None:
