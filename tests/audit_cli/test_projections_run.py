@@ -60,5 +60,5 @@ def test_a_long_way_behind_it_stops_between_two_batches_and_keeps_what_it_did(ke
 
 
 def test_a_ledger_that_is_not_there_or_a_wrong_interval_is_told(empty: Door) -> None:
-    assert "there is no ledger at" in empty("projections", "run").err
+    assert "`keyledger init ORG` makes one" in empty("projections", "run").err
     assert empty("projections", "run", "--interval", "soon").status == 2
