@@ -62,9 +62,12 @@ def project_into_memory(database: Database, clip: Clip | None = None) -> Databas
     With `clip`, which changes or drops events, it begins from nothing; without, from the rows that there are.
     """
     memory = in_memory()
+    with database.read() as source:
+        has_rows = clip is None and TABLES.exist(source)
     with memory.write() as target, database.read() as source:
         TABLES.create(target)
-        if clip is None and TABLES.exist(source):
+        if has_rows:
+            TABLES.hold(source)
             _copy(source, target)
         goal = max_position(source)
     _advance(database, memory, goal, clip)

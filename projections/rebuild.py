@@ -16,8 +16,9 @@ from ledger.dialect import Lock
 from ledger.errors import Conflict
 from ledger.event_store import max_position
 from ledger.ids import ID_BYTES, RandomBytes
-from ledger.use_scan import SQLITE, Source
+from ledger.use_scan import SQLITE
 from projections import rows
+from projections.source import source_of
 from projections.stretch import (
     BATCH_SIZE,
     add_uses,
@@ -155,14 +156,19 @@ def _keep_up(database: Database, shadow: KeyTables, position: int, writing: Writ
 def _swap(connection: Connection, shadow: KeyTables, only: Collection[str] | None) -> None:
     live, replaced = KeyTables("", only), KeyTables("_replaced")
     replaced.drop(connection)
-    if only is None:
-        connection.execute(shadow.progress.update().values(builder=None))
-    else:
-        # The tables that stay must tell of as much as the new ones.
-        bring_to_end(connection, TABLES, TABLES.position(connection))
+    if TABLES.exist(connection):
+        if only is None:
+            reach = {"position": shadow.position(connection), "latest_at": shadow.latest_at(connection)}
+            connection.execute(TABLES.progress.update().values(reach))
+        else:
+            # The tables that stay must tell of as much as the new ones.
+            bring_to_end(connection, TABLES, TABLES.position(connection))
+        # This table is never swapped: PostgreSQL would show it empty to those who began to read before.
         shadow.progress.drop(connection)
         for tables in (shadow, live):
             tables.metadata.remove(tables.progress)
+    else:
+        connection.execute(shadow.progress.update().values(builder=None))
     live.rename(connection, replaced)
     shadow.rename(connection, live)
 
@@ -172,12 +178,3 @@ def _clear_away(database: Database) -> None:
     for table in KeyTables("_replaced").metadata.sorted_tables:
         with database.write(Lock.PROJECT) as connection:
             table.drop(connection, checkfirst=True)
-
-
-def source_of(database: Database) -> Source:
-    """How another process opens the same database."""
-    if database.dialect.name == SQLITE:
-        return Source(SQLITE, {"database": database.name})
-    _, parameters = database.engine.dialect.create_connect_args(database.engine.url)
-    # SQLAlchemy adds the driver's adapters, which no other process needs, nor can they be sent to one.
-    return Source(database.dialect.name, {n: value for n, value in parameters.items() if n != "context"})

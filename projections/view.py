@@ -86,6 +86,7 @@ def open_view(
     else:
         kept = project_into_memory(database)
     with kept.read() as rows:
+        TABLES.hold(rows)
         latest = TABLES.latest_at(rows)
         if as_of is None and now is not None:
             as_of = latest if now < latest <= now + _FUTURE_TOLERANCE_US else now

@@ -1,8 +1,9 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Event
 
 import pytest
 from hypothesis import given, settings
@@ -10,23 +11,26 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from ledger import use_scan
-from ledger.database import in_memory
+from ledger.database import in_memory, open_database
 from ledger.errors import LedgerCorrupt, LedgerUnavailable
 from ledger.intake import Item
+from ledger.schema import organizations
 from ledger.usage import Use
 from projections import catch_up as catching_up
 from projections import rebuild as module
 from projections import tallies, use_counts, use_crew, use_task
 from projections.catch_up import catch_up, status
 from projections.difference import differences
-from projections.rebuild import rebuild, source_of
+from projections.rebuild import rebuild
+from projections.source import source_of
 from projections.stretch import add_uses
 from projections.tables import TABLES
 from projections.tallies import Piece
 from projections.use_counts import USE_TABLES, Share
 from projections.use_task import Task, answers
+from projections.view import open_view
 from tests.office import DAY, HOUR, START, Office
-from tests.place import plain, unguarded
+from tests.place import Place, plain, unguarded
 from tests.projections.histories import OUTSIDE, uses
 from tests.projections.test_catch_up import dump
 
@@ -70,6 +74,12 @@ def test_several_processes_give_the_rows_of_one(office: Office) -> None:
     assert differences(office.database) == []
 
 
+def damage(office: Office) -> None:
+    """Spoil a use, as nobody could who comes by way of our code."""
+    with unguarded(office.address) as connection:
+        connection.execute("UPDATE events SET state = substr(state, 1, 60) WHERE position = 200")
+
+
 def counted(office: Office, parts: int) -> dict[str, list[tuple[object, ...]]]:
     """The rows of the use tables, counted by so many in turn, each of whom hands out what comes together."""
     memory = in_memory()
@@ -88,10 +98,13 @@ def counted(office: Office, parts: int) -> dict[str, list[tuple[object, ...]]]:
 @settings(max_examples=50)
 @given(st.lists(uses(st.sampled_from(OUTSIDE)), max_size=40), st.integers(1, 4), st.integers(1, 5))
 def test_rows_are_the_same_however_the_work_is_shared_and_handed_out(
-    items: list[Item], parts: int, held: int
+    place: Place, items: list[Item], parts: int, held: int
 ) -> None:
-    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        office = Office(str(Path(folder) / "ledger.db"))
+    with (
+        place.ledger() as address,
+        closing(Office(address)) as office,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         office.record(items)
         at_once = counted(office, 1)
 
@@ -103,7 +116,6 @@ def test_rows_are_the_same_however_the_work_is_shared_and_handed_out(
         patch.setattr(tallies, "PIECE_ROWS", held)
 
         assert counted(office, parts) == at_once
-        office.close()
 
 
 @pytest.mark.parametrize("table", USE_TABLES)
@@ -125,8 +137,7 @@ def test_an_undecodable_use_stops_a_rebuild_and_leaves_the_rows(office: Office) 
     busy(office)
     catch_up(office.database)
     before = dump(office)
-    with unguarded(office.address) as connection:
-        connection.execute("UPDATE events SET state = substr(state, 1, 1) WHERE position = 200")
+    damage(office)
 
     with pytest.raises(LedgerCorrupt, match="cannot be decoded"):
         rebuild(office.database)
@@ -137,8 +148,7 @@ def test_an_undecodable_use_stops_a_rebuild_and_leaves_the_rows(office: Office) 
 @pytest.mark.usefixtures("in_parallel")
 def test_what_stops_one_of_several_processes_is_told(office: Office) -> None:
     busy(office)
-    with unguarded(office.address) as connection:
-        connection.execute("UPDATE events SET state = substr(state, 1, 1) WHERE position = 200")
+    damage(office)
 
     with pytest.raises(LedgerCorrupt, match="cannot be decoded"):
         rebuild(office.database)
@@ -224,3 +234,26 @@ def test_what_arrives_during_a_rebuild_is_in_its_rows(
     assert rebuild(office.database, more) > 314
     assert status(office.database).behind == 0
     assert differences(office.database) == []
+
+
+def read_on(address: str, stop: Event) -> None:
+    database = open_database(address)
+    with database.read() as connection:
+        organization_id = connection.execute(select(organizations.c.organization_id)).scalar_one()
+    while not stop.is_set():
+        with open_view(database, organization_id) as view:
+            assert sum(record.use_count or 0 for record in view.records()) == 600
+    database.close()
+
+
+def test_readers_see_whole_rows_while_tables_are_swapped(office: Office) -> None:
+    busy(office)
+    catch_up(office.database)
+    stop = Event()
+    with ThreadPoolExecutor() as pool:
+        readers = [pool.submit(read_on, office.address, stop) for _ in range(3)]
+        for _ in range(15):
+            rebuild(office.database)
+        stop.set()
+
+    assert [reader.result() for reader in readers] == [None] * 3
