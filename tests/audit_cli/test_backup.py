@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.schema import SCHEMA_VERSION
 from tests.door import Door
+from tests.older import VERSION_1
 
 pytestmark = pytest.mark.sqlite_only(reason="PostgreSQL has tools of its own for it")
 
@@ -224,7 +224,7 @@ def test_the_backup_of_another_ledger_is_told_apart(keyledger: Door, copy: Path)
 def test_a_backup_of_an_older_version_is_restored_with_a_word_on_the_upgrade(
     keyledger: Door, copy: Path
 ) -> None:
-    change(copy, "DROP INDEX events_of_lives", f"UPDATE keyledger SET schema_version = {SCHEMA_VERSION - 1}")
+    change(copy, *VERSION_1)
 
     answer = keyledger.well("restore", str(copy), "--yes")
 

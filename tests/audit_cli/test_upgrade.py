@@ -7,21 +7,21 @@ import pytest
 
 from ledger.schema import SCHEMA_VERSION
 from tests.door import Door
+from tests.older import VERSION_1
 
 pytestmark = pytest.mark.sqlite_only(reason="makes an older ledger through sqlite3")
 
 
-def make_version(door: Door, version: int) -> None:
-    """Leave the ledger as a keyledger of that version would have it."""
+def make_version(door: Door, *statements: str) -> None:
+    """Leave the ledger as a keyledger of another version would have it."""
     with closing(sqlite3.connect(door.file)) as connection, connection:
-        if version < SCHEMA_VERSION:
-            connection.execute("DROP INDEX events_of_lives")
-        connection.execute("UPDATE keyledger SET schema_version = ?", (version,))
+        for statement in statements:
+            connection.execute(statement)
 
 
 def test_an_older_ledger_is_refused_with_the_remedy_which_works_and_keeps_its_events(keyledger: Door) -> None:
     before = keyledger.well("events").out
-    make_version(keyledger, 1)
+    make_version(keyledger, *VERSION_1)
 
     refused = keyledger("key", "list")
     upgraded = keyledger.well("upgrade")
@@ -39,7 +39,7 @@ def test_a_ledger_that_is_up_to_date_is_left_alone(keyledger: Door) -> None:
 
 
 def test_a_newer_ledger_and_what_is_no_ledger_are_refused(keyledger: Door) -> None:
-    make_version(keyledger, 99)
+    make_version(keyledger, "UPDATE keyledger SET schema_version = 99")
     (keyledger.folder / "notes.db").write_text("buy milk\n" * 100)
 
     newer = keyledger("upgrade")
