@@ -3,7 +3,7 @@
 from contextlib import suppress
 from datetime import timedelta
 from signal import SIGINT, SIGTERM
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -103,19 +103,25 @@ class _Running:
 
 
 @command(app, "rebuild")
-def rebuild(options: Options) -> None:
+def rebuild(
+    options: Options,
+    only: Annotated[
+        Literal["key_usage", "key_days", "key_addresses"] | None,
+        typer.Option(help="Build anew this table of counted uses alone."),
+    ] = None,
+) -> None:
     """Build the read side anew from the events.
 
-    Readers see the old rows meanwhile.
+    Readers see the old rows meanwhile. Of several at once the last to begin goes on.
 
-    Example: keyledger projections rebuild
+    Example: keyledger projections rebuild --only key_usage
     """
     from audit_cli.progress import progress
     from audit_cli.session import open_session
     from projections.rebuild import rebuild
 
     with open_session(options) as session, progress("rebuilding") as bar:
-        position = rebuild(session.database, bar.reach)
+        position = rebuild(session.database, bar.reach, only and {only})
     console.result(f"Rebuilt from {position:,} events.\n")
 
 

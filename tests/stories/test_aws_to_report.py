@@ -153,6 +153,18 @@ def test_rows_that_are_not_what_the_events_say_are_found_and_built_anew(used: Do
     used.well("projections", "check")
 
 
+def test_one_wrong_table_is_built_anew_alone(used: Door) -> None:
+    used.well("projections", "check")
+    with unguarded(used.address) as connection:
+        connection.execute("UPDATE key_usage SET use_count = use_count + 1")
+
+    rebuilt = used.well("projections", "rebuild", "--only", "key_usage")
+
+    assert rebuilt.out == "Rebuilt from 4 events.\n"
+    used.well("projections", "check")
+    assert used("projections", "rebuild", "--only", "keys").status == 2
+
+
 def test_an_event_that_was_damaged_is_an_integrity_failure(used: Door) -> None:
     with unguarded(used.address) as connection:
         connection.execute("UPDATE events SET state = substr(state, 1, 1) WHERE position = 3")
