@@ -15,7 +15,8 @@ from ledger.database import Database
 from ledger.events import Authentication, MemberDetails, Role
 from ledger.ids import format_id
 from ledger.intake import Item
-from ledger.ledger import CreatedKey, Ledger, NewKey
+from ledger.key_terms import CreatedKey, NewKey
+from ledger.ledger import Ledger
 from ledger.moments import MICROSECOND, SECOND_US
 from ledger.observation import Coverage, ExternalKey
 from ledger.organization import Organization

@@ -12,7 +12,7 @@ from audit_cli.values import Lifetime, SecretFormat, SecretFormatOption, duratio
 
 if TYPE_CHECKING:
     from audit_cli.session import Session
-    from ledger.ledger import CreatedKey, RotatedKey
+    from ledger.key_terms import CreatedKey, RotatedKey
 
 CREATED_SCHEMA = "keyledger.created/1"
 ANOTHER = (
@@ -60,7 +60,7 @@ def create(
     Example: keyledger key create ci-github-actions --expires-in 90d
     """
     from audit_cli.session import open_session
-    from ledger.ledger import NewKey
+    from ledger.key_terms import NewKey
 
     with open_session(options) as session:
         new = NewKey(name, owner, _expiry(session, expires_in, expires_at), tuple(scope or ()))
@@ -132,7 +132,7 @@ def set_key(
     from msgspec import UNSET
 
     from audit_cli.session import open_session
-    from ledger.ledger import KeyChanges
+    from ledger.key_terms import KeyChanges
 
     for name_of, value, none in (("owner", owner, no_owner), ("scope", scope, no_scopes)):
         if value and none:

@@ -11,7 +11,7 @@ from benchmarks.errors import NotMeasured
 from benchmarks.pairing import Measured, paired, rate
 from benchmarks.site import Site
 from benchmarks.subject import Subject
-from ledger.ledger import NewKey
+from ledger.key_terms import NewKey
 from ledger.secret import Secret
 
 _SCHEMA = """

@@ -4,7 +4,6 @@ A check reads it in the very transaction that records the use, so no answer is o
 key that was minted elsewhere it holds only the names by which the key is found.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 
 from ledger.database import insert
-from ledger.errors import Ambiguous, InvalidInput, NotFound
 from ledger.events import (
     Event,
     KeyCreated,
@@ -26,7 +24,6 @@ from ledger.events import (
     KeyScopesChanged,
     KeyState,
 )
-from ledger.ids import format_id, parse_id
 from ledger.observation import content_id, linkage
 from ledger.schema import credentials, linkages
 
@@ -34,12 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects.sqlite import Insert
 
 MINTED_HERE = "keyledger"
-MIN_PREFIX = 4
-
-_HEX = re.compile(r"[0-9a-f-]{4,36}", re.ASCII | re.IGNORECASE)
-_SHOWN = 5
 _LOOKUP_CHUNK = 500
-_UUID_HEX = 32
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -90,7 +82,7 @@ def index_observed(connection: Connection, events: Sequence[KeyObserved]) -> Non
 def by_fingerprint(connection: Connection, fingerprints: Sequence[bytes]) -> Credential | None:
     """The key that one of the fingerprints belongs to."""
     row = connection.execute(select(credentials).where(credentials.c.fingerprint.in_(fingerprints))).first()
-    return None if row is None else _credential(row)
+    return None if row is None else credential_of(row)
 
 
 def known(connection: Connection, organization_id: bytes, key_ids: Iterable[bytes]) -> set[bytes]:
@@ -115,72 +107,8 @@ def kindred(
         chunk = linkages.c.linkage.in_(asked[start : start + _LOOKUP_CHUNK])
         query = select(linkages.c.linkage, credentials).select_from(joined)
         query = query.where(chunk, linkages.c.organization_id == organization_id)
-        found.extend((row.linkage, _credential(row)) for row in connection.execute(query))
+        found.extend((row.linkage, credential_of(row)) for row in connection.execute(query))
     return found
-
-
-def find(connection: Connection, organization_id: bytes, reference: str) -> Credential:
-    """The key that a person means by an id, a name, an outside id or an id's first four characters or more.
-
-    During a rotation the name means the successor. Raises NotFound or Ambiguous.
-    """
-    # An id comes first: whatever another key is called, it means this one.
-    for candidates in (
-        _identified(connection, organization_id, reference),
-        _named(connection, organization_id, reference),
-        _prefixed(connection, organization_id, reference),
-    ):
-        if len(candidates) == 1:
-            return candidates[0]
-        if candidates:
-            raise Ambiguous(_ambiguity(reference, candidates))
-    raise NotFound(f"no key is called {_quoted(reference)}; `keyledger key list --all` shows the keys")
-
-
-def _identified(connection: Connection, organization_id: bytes, reference: str) -> list[Credential]:
-    try:
-        key_id = parse_id(reference)
-    except InvalidInput:
-        return []
-    query = select(credentials).where(
-        credentials.c.organization_id == organization_id, credentials.c.key_id == key_id
-    )
-    return [_credential(row) for row in connection.execute(query)]
-
-
-def _named(connection: Connection, organization_id: bytes, reference: str) -> list[Credential]:
-    if "\0" in reference:
-        return []  # no name has one, and PostgreSQL takes none in a question either
-    exact = (credentials.c.name == reference) | (credentials.c.external_id == reference)
-    query = select(credentials).where(credentials.c.organization_id == organization_id, exact)
-    found = [_credential(row) for row in connection.execute(query)]
-    # Of a rotation's two the successor, even a revoked one: a repeated revoke must not end the other too.
-    latest = [key for key in found if key.successor_id is None] or found
-    return [key for key in latest if key.state is not KeyState.REVOKED] or latest
-
-
-def _prefixed(connection: Connection, organization_id: bytes, reference: str) -> list[Credential]:
-    digits = reference.replace("-", "").lower()
-    if not _HEX.fullmatch(reference) or not MIN_PREFIX <= len(digits) < _UUID_HEX:
-        return []
-    low = bytes.fromhex(digits.ljust(_UUID_HEX, "0"))
-    high = bytes.fromhex(digits.ljust(_UUID_HEX, "f"))
-    query = select(credentials).where(
-        credentials.c.organization_id == organization_id, credentials.c.key_id.between(low, high)
-    )
-    return [_credential(row) for row in connection.execute(query.limit(_SHOWN + 1))]
-
-
-def _ambiguity(reference: str, candidates: Sequence[Credential]) -> str:
-    shown = ", ".join(
-        f"{format_id(key.key_id)} ({key.name or key.external_id})" for key in candidates[:_SHOWN]
-    )
-    more = " and more" if len(candidates) > _SHOWN else ""
-    return f"{_quoted(reference)} means several keys: {shown}{more}; give the id"
-
-
-def _quoted(reference: str) -> str:
-    return repr(reference if len(reference) <= 40 else reference[:12] + "...")  # noqa: PLR2004
 
 
 def _row_of_created(key_id: bytes, event: KeyCreated) -> dict[str, Any]:
@@ -250,7 +178,8 @@ def _changes(event: Event) -> dict[str, Any]:
             return {}
 
 
-def _credential(row: Row[Any]) -> Credential:
+def credential_of(row: Row[Any]) -> Credential:
+    """A row of the index."""
     return Credential(
         key_id=row.key_id,
         organization_id=row.organization_id,

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 from sqlalchemy import exists, select
 
-from ledger import api_key, credentials, ids, organization
+from ledger import api_key, ids, organization, references
 from ledger.actor import Actor, Stamp, require_admin
 from ledger.api_key import ApiKey, Owner
 from ledger.check import Presented, Verdict, check, flush_denied, look
@@ -25,6 +25,7 @@ from ledger.events import (
     Role,
 )
 from ledger.intake import Item, OnBatch, OnRefused, Recording
+from ledger.key_terms import CreatedKey, KeyChanges, NewKey, RotatedKey
 from ledger.moments import MICROSECOND
 from ledger.organization import Organization
 from ledger.schema import denied_uses, organizations
@@ -37,42 +38,6 @@ Clock: TypeAlias = Callable[[], int]
 DEFAULT_OVERLAP = timedelta(days=7)
 MAX_OVERLAP = timedelta(days=365)
 NO_PEPPERS = Peppers()
-
-
-class NewKey(msgspec.Struct, frozen=True):
-    """What an admin says of a key to be made; the owner is a member's e-mail address or another name."""
-
-    name: str
-    owner: str | None = None
-    expires_at: int | None = None
-    scopes: tuple[str, ...] = ()
-
-
-class CreatedKey(msgspec.Struct, frozen=True):
-    """A new key with its secret, which nothing shows again."""
-
-    organization: str
-    id: bytes
-    name: str
-    secret: Secret
-    expires_at: int | None = None
-
-
-class RotatedKey(msgspec.Struct, frozen=True):
-    """The successor of a key, and the moment until which the old one works."""
-
-    old_id: bytes
-    successor: CreatedKey
-    overlap_ends_at: int
-
-
-class KeyChanges(msgspec.Struct, frozen=True):
-    """What to change of a key; UNSET leaves it."""
-
-    name: str | msgspec.UnsetType = msgspec.UNSET
-    owner: str | msgspec.UnsetType | None = msgspec.UNSET
-    expires_at: int | msgspec.UnsetType | None = msgspec.UNSET
-    scopes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Ledger:
@@ -171,7 +136,7 @@ class Ledger:
 
         def find(_tries: int) -> Credential:
             with self.database.read() as connection:
-                return credentials.find(connection, org.id, reference)
+                return references.find(connection, org.id, reference)
 
         return self.database.insist(find)
 

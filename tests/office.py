@@ -12,7 +12,8 @@ from ledger.actor import Actor
 from ledger.database import open_database
 from ledger.events import Authentication, MemberDetails
 from ledger.intake import Item
-from ledger.ledger import CreatedKey, Ledger, NewKey
+from ledger.key_terms import CreatedKey, NewKey
+from ledger.ledger import Ledger
 from ledger.moments import parse_moment
 from ledger.organization import Organization
 from ledger.schema import create_schema

@@ -14,7 +14,8 @@ from ledger.database import Database, open_database
 from ledger.encoding import decode
 from ledger.events import Authentication, Event, MemberDetails, Role
 from ledger.intake import Item
-from ledger.ledger import NO_PEPPERS, CreatedKey, Ledger, NewKey
+from ledger.key_terms import CreatedKey, NewKey
+from ledger.ledger import NO_PEPPERS, Ledger
 from ledger.moments import MICROSECOND, parse_moment
 from ledger.organization import Organization
 from ledger.schema import create_schema, events

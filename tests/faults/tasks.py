@@ -13,7 +13,7 @@ from ledger.check import Presented
 from ledger.errors import Refused
 from ledger.event_store import EventRecorder
 from ledger.intake import BATCH_SIZE
-from ledger.ledger import CreatedKey, NewKey
+from ledger.key_terms import CreatedKey, NewKey
 from ledger.usage import Intake, Use
 from projections.catch_up import catch_up
 from projections.rebuild import rebuild

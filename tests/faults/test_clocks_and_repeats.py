@@ -2,7 +2,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 
-from ledger.ledger import NewKey
+from ledger.key_terms import NewKey
 from tests.faults.desk import desk_at, real_time
 from tests.faults.read_side import assert_read_side_agrees
 from tests.faults.recount import assert_acknowledged, assert_index_agrees, recount

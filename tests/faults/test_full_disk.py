@@ -8,7 +8,7 @@ import pytest
 
 from ledger.errors import LedgerUnavailable
 from ledger.intake import BATCH_SIZE
-from ledger.ledger import NewKey
+from ledger.key_terms import NewKey
 from tests.door import Door
 from tests.faults.desk import ADMIN, Desk, desk_at, found
 from tests.faults.read_side import assert_read_side_agrees

@@ -3,7 +3,7 @@ from random import Random
 from time import sleep
 
 from ledger.intake import BATCH_SIZE
-from ledger.ledger import NewKey
+from ledger.key_terms import NewKey
 from tests.faults.desk import desk_at, found
 from tests.faults.read_side import assert_read_side_agrees
 from tests.faults.recount import assert_acknowledged, assert_index_agrees, assert_no_half_part, recount

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.ledger import NewKey
+from ledger.key_terms import NewKey
 from ledger.observation import ExternalKey
 from ledger.usage import Use
 from projections.catch_up import catch_up

@@ -11,7 +11,8 @@ from ledger.check import UNKNOWN, Presented, Reason, Verdict
 from ledger.database import open_database
 from ledger.errors import InvalidInput, WrongState
 from ledger.events import Authentication, DenialReason, KeyUsed, KeyUseDenied, UseDetails
-from ledger.ledger import CreatedKey, KeyChanges, Ledger, NewKey
+from ledger.key_terms import CreatedKey, KeyChanges, NewKey
+from ledger.ledger import Ledger
 from ledger.moments import MICROSECOND
 from ledger.secret import Peppers, Secret, new_secret
 from tests.world import START, World

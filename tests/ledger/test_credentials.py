@@ -3,12 +3,13 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from ledger.credentials import MIN_PREFIX, Credential
+from ledger.credentials import Credential
 from ledger.errors import Ambiguous, InvalidInput, NotFound
 from ledger.events import KeyState
 from ledger.ids import format_id
-from ledger.ledger import KeyChanges
+from ledger.key_terms import KeyChanges
 from ledger.observation import ExternalKey, Observation
+from ledger.references import MIN_PREFIX
 from tests.world import START, World
 
 

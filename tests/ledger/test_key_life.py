@@ -15,7 +15,8 @@ from ledger.check import Presented, Reason
 from ledger.credentials import Credential
 from ledger.errors import InvalidInput, WrongState
 from ledger.events import Event, KeyRotated, KeyState, KeyUsed, KeyUseDenied
-from ledger.ledger import MAX_OVERLAP, CreatedKey, KeyChanges, NewKey
+from ledger.key_terms import CreatedKey, KeyChanges, NewKey
+from ledger.ledger import MAX_OVERLAP
 from ledger.moments import LATEST, MICROSECOND
 from ledger.schema import credentials
 from ledger.usage import Use

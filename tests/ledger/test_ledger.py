@@ -16,7 +16,7 @@ from ledger.events import (
     OwnerDetails,
     Role,
 )
-from ledger.ledger import KeyChanges, NewKey
+from ledger.key_terms import KeyChanges, NewKey
 from ledger.moments import MICROSECOND
 from ledger.observation import ExternalKey, Observation
 from ledger.schema import credentials, events, organizations

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.errors import InvalidInput
 from ledger.events import KeyCreated
-from ledger.ledger import CreatedKey, KeyChanges, NewKey
+from ledger.key_terms import CreatedKey, KeyChanges, NewKey
 from ledger.secret import Peppers, Secret, check_prefix, new_secret
 from tests.world import World
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ledger.check import Presented
 from ledger.errors import Conflict, Refused
 from ledger.intake import Item
-from ledger.ledger import KeyChanges
+from ledger.key_terms import KeyChanges
 from ledger.secret import Secret
 from ledger.usage import Use
 from projections import catch_up as module

@@ -9,7 +9,7 @@ from ledger.check import Presented
 from ledger.errors import LedgerUnavailable, NotFound
 from ledger.events import DenialReason, KeyKind, KeyState, MemberDetails, Role
 from ledger.intake import Item
-from ledger.ledger import KeyChanges, NewKey
+from ledger.key_terms import KeyChanges, NewKey
 from ledger.observation import Coverage, ExternalKey, Observation, UsageSummary
 from ledger.usage import Use
 from projections import view as module

@@ -1,0 +1,41 @@
+"""What an admin says of a key to be made or changed, and what comes of it."""
+
+import msgspec
+
+from ledger.secret import Secret
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """What an admin says of a key to be made; the owner is a member's e-mail address or another name."""
+
+    name: str
+    owner: str | None = None
+    expires_at: int | None = None
+    scopes: tuple[str, ...] = ()
+
+
+class CreatedKey(msgspec.Struct, frozen=True):
+    """A new key with its secret, which nothing shows again."""
+
+    organization: str
+    id: bytes
+    name: str
+    secret: Secret
+    expires_at: int | None = None
+
+
+class RotatedKey(msgspec.Struct, frozen=True):
+    """The successor of a key, and the moment until which the old one works."""
+
+    old_id: bytes
+    successor: CreatedKey
+    overlap_ends_at: int
+
+
+class KeyChanges(msgspec.Struct, frozen=True):
+    """What to change of a key; UNSET leaves it."""
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    owner: str | msgspec.UnsetType | None = msgspec.UNSET
+    expires_at: int | msgspec.UnsetType | None = msgspec.UNSET
+    scopes: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
