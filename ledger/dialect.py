@@ -66,6 +66,9 @@ class Dialect(Protocol):
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         """Stream id, topic and state of what stands in those of the streams that are taken."""
 
+    def confirm(self, connection: Connection) -> None:
+        """Let this transaction's commit mean that all commits before it are as durable as it."""
+
     def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
         """The first row of a query with one `?`, or None, as of the latest commit."""
 

@@ -64,6 +64,7 @@ class EventRecorder(ProcessRecorder):
             last = connection.execute(select(events.c.position).where(alike)).scalar()
             if last is None:
                 return None
+        self.database.dialect.confirm(connection)
         return last
 
     def insert_events(

@@ -21,7 +21,9 @@ _WAIVED = "disable"
 
 # Locks of this ledger alone, though a database may hold several, each in its schema.
 _LOCK = "SELECT pg_advisory_xact_lock(%s::bigint << 32 | 'events'::regclass::oid::bigint)"
-_LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(%s, hashtext(current_schema()))"
+_LOCK_SCHEMA = (
+    "SELECT pg_advisory_xact_lock(%s, pg_catalog.hashtext(pg_catalog.current_schema()::pg_catalog.text))"
+)
 
 _INSERT = """
     INSERT INTO events (position, originator_id, originator_version, topic, state)
@@ -115,6 +117,10 @@ class Postgresql:
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         return connection.exec_driver_sql(_STANDING, (list(stream_ids),)).all()
 
+    def confirm(self, connection: Connection) -> None:
+        """Write to the log: a commit that wrote nothing would not wait for a synchronous standby."""
+        connection.exec_driver_sql("SELECT pg_catalog.pg_logical_emit_message(true, 'keyledger', '')")
+
     def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             return connection.exec_driver_sql(query.replace("?", "%s"), (value,)).first()
@@ -189,17 +195,18 @@ def open_server(url: URL) -> Engine:
 def may_write(engine: Engine) -> bool:
     """Whether the role may append here; where there is no ledger yet, whether the server writes at all."""
     with engine.connect() as connection:
-        query = """SELECT NOT pg_is_in_recovery() AND coalesce(
-                       has_table_privilege(to_regclass('events'), 'INSERT'), true)"""
+        query = """
+            SELECT NOT pg_catalog.pg_is_in_recovery() AND coalesce(pg_catalog.has_table_privilege(
+                pg_catalog.to_regclass('events')::pg_catalog.oid, 'INSERT'::pg_catalog.text), true)"""
         return bool(connection.exec_driver_sql(query).scalar())
 
 
 def tls_mode(parameters: Mapping[str, Any]) -> str:
     """The sslmode to connect with; LedgerUnavailable for one that may go to another machine in the open."""
-    said = parameters.get("sslmode") or _mode_of_environment()
+    said = parameters.get("sslmode") or _of_environment("sslmode")
     if said in _ENCRYPTED or said == _WAIVED:
         return str(said)
-    if all(map(_is_local, str(parameters.get("host") or "").split(","))):
+    if all(map(_is_local, _hosts(parameters))):
         return str(said or "prefer")
     if said:
         raise LedgerUnavailable(
@@ -209,17 +216,23 @@ def tls_mode(parameters: Mapping[str, Any]) -> str:
     return "require"
 
 
-def _mode_of_environment() -> str | None:
-    """What PGSSLMODE or a service file says; naming a mode ourselves would otherwise overrule it."""
-    (option,) = (option for option in pq.Conninfo.get_defaults() if option.keyword == b"sslmode")
+def _hosts(parameters: Mapping[str, Any]) -> list[str]:
+    """All that may be connected to: by name or by address, as the address says or the environment."""
+    said = [str(parameters.get(name) or _of_environment(name) or "") for name in ("host", "hostaddr")]
+    return [host for hosts in said for host in hosts.split(",")]
+
+
+def _of_environment(keyword: str) -> str | None:
+    """What a variable such as PGSSLMODE says, or a service file; a value of our own would overrule it."""
+    (option,) = (option for option in pq.Conninfo.get_defaults() if option.keyword == keyword.encode())
     return None if option.val is None or option.val == option.compiled else option.val.decode()
 
 
 def _require_tls(driver: "psycopg.Connection[Any]") -> None:
     """Refuse what came about by a host that the environment named, where the address named none."""
     waived = driver.info.get_parameters().get("sslmode") == _WAIVED
-    host = driver.info.host
-    if not (driver.pgconn.ssl_in_use or waived or _is_local(host)):
+    host, address = driver.info.host, driver.info.hostaddr
+    if not (driver.pgconn.ssl_in_use or waived or (_is_local(host) and _is_local(address))):
         driver.close()
         raise LedgerUnavailable(
             f"the connection to {host} has no TLS;"

@@ -70,13 +70,15 @@ def append_once(
         return Outcome(list(entries), [], [])
     found = recorder.database.dialect.standing(connection, [row[0] for row in rows])
     standing = {stream_id: (topic, state) for stream_id, topic, state in found}
-    ours = [each for each in entries if standing.get(each.stream_id) == each.row[2:]]
-    if expected is not Expected.OUR_OWN:
-        ours = []
-    stored_before = {entry.stream_id for entry in ours}
-    outcome = _sort_out([each for each in entries if each.stream_id not in stored_before], standing)
+    ours: dict[bytes, Entry[T]] = {}
+    if expected is Expected.OUR_OWN:
+        for entry in entries:
+            if standing.get(entry.stream_id) == entry.row[2:]:
+                ours.setdefault(entry.stream_id, entry)
+        recorder.database.dialect.confirm(connection)
+    outcome = _sort_out([entry for entry in entries if ours.get(entry.stream_id) is not entry], standing)
     recorder.append(connection, [entry.row for entry in outcome.stored], on_wait)
-    outcome.stored += ours
+    outcome.stored += ours.values()
     return outcome
 
 

@@ -19,8 +19,9 @@ from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock, OnWait
 from ledger.errors import LedgerUnavailable
 
 POLL_INTERVAL_S = 0.05
+CACHE_KB = 65_536
 
-_PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-65536")
+_PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", f"PRAGMA cache_size=-{CACHE_KB}")
 
 _FULL = "the disk is full; nothing of this batch was stored: make room and try again"
 _REMEDIES = (
@@ -91,8 +92,9 @@ class Sqlite:
             self._writer = engine.connect()
         connection = self._writer
         driver = _driver(connection)
-        driver.execute("BEGIN IMMEDIATE")
         try:
+            # Within: an interruption right after it must not leave it begun.
+            driver.execute("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
             driver.commit()
@@ -120,6 +122,9 @@ class Sqlite:
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         asked = (b"".join(stream_ids), str([0] * len(stream_ids)))
         return list(_driver(connection).execute(_STANDING, asked))
+
+    def confirm(self, connection: Connection) -> None:
+        """Nothing: what another connection can see is on disk."""
 
     def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
         with self._keeping:
@@ -272,7 +277,9 @@ def _insert_mixed(driver: sqlite3.Connection, first: int, rows: Sequence[EventRo
     try:
         driver.executemany(_INSERT, [(position, *row) for position, row in enumerate(rows, first)])
     except sqlite3.Error:
-        driver.execute("ROLLBACK TO mixed")
+        # A full disk ends the whole transaction, and the savepoint with it.
+        if driver.in_transaction:
+            driver.execute("ROLLBACK TO mixed")
+            driver.execute("RELEASE mixed")
         raise
-    finally:
-        driver.execute("RELEASE mixed")
+    driver.execute("RELEASE mixed")

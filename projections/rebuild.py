@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
+from ledger import sqlite
 from ledger.database import Database
 from ledger.dialect import Lock
 from ledger.errors import Conflict
@@ -74,11 +75,14 @@ def rebuild(
                 )
             yield connection
 
-    fill(database, shadow, goal, writing, on_progress)
+    try:
+        fill(database, shadow, goal, writing, on_progress)
+    finally:
+        _keep_much(database)
     _keep_up(database, shadow, goal, writing)
     with writing() as connection:
         position = bring_to_end(connection, shadow, shadow.position(connection))
-        _swap(connection, shadow, only)
+        _swap(connection, shadow, only, position)
     _clear_away(database)
     return position
 
@@ -95,7 +99,7 @@ def fill(
     with _counting(source, until, wanted) as answering:
         latest_at = _fill_lives(source, tables, until, writing) if tables.has_lives else 0
         places: dict[int, int] = {}
-        for answer in answering:
+        for answer in _explained(source, answering):
             match answer:
                 case Piece():
                     with writing() as connection:
@@ -112,6 +116,16 @@ def fill(
         rows.reach(connection, tables, until, latest_at)
 
 
+def _explained(source: Database, answering: Iterator[Answer]) -> Iterator[Answer]:
+    """The answers, and what goes wrong while one is awaited in our own words."""
+    while True:
+        with source.explained():
+            answer = next(answering, None)
+        if answer is None:
+            return
+        yield answer
+
+
 def _counting(database: Database, until: int, tables: list[str]) -> AbstractContextManager[Iterator[Answer]]:
     source = source_of(database)
     if until < PARALLEL_FROM or WORKERS == 1:
@@ -125,6 +139,13 @@ def _keep_small(connection: Connection) -> None:
     """Let SQLite hold few pages: sorted rows touch each page once."""
     if connection.dialect.name == SQLITE:
         connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE_KB}")
+
+
+def _keep_much(database: Database) -> None:
+    """Let SQLite hold as many pages again as the appends of this process need."""
+    if database.dialect.name == SQLITE:
+        with database.write(Lock.PROJECT) as connection:
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{sqlite.CACHE_KB}")
 
 
 def _fill_lives(source: Database, tables: KeyTables, until: int, writing: Writing) -> int:
@@ -153,7 +174,7 @@ def _keep_up(database: Database, shadow: KeyTables, position: int, writing: Writ
         position = end
 
 
-def _swap(connection: Connection, shadow: KeyTables, only: Collection[str] | None) -> None:
+def _swap(connection: Connection, shadow: KeyTables, only: Collection[str] | None, position: int) -> None:
     live, replaced = KeyTables("", only), KeyTables("_replaced")
     replaced.drop(connection)
     if TABLES.exist(connection):
@@ -162,7 +183,7 @@ def _swap(connection: Connection, shadow: KeyTables, only: Collection[str] | Non
             connection.execute(TABLES.progress.update().values(reach))
         else:
             # The tables that stay must tell of as much as the new ones.
-            bring_to_end(connection, TABLES, TABLES.position(connection))
+            bring_to_end(connection, TABLES, TABLES.position(connection), position)
         # This table is never swapped: PostgreSQL would show it empty to those who began to read before.
         shadow.progress.drop(connection)
         for tables in (shadow, live):

@@ -81,9 +81,12 @@ def add_uses(connection: Connection, tables: KeyTables, pieces: Sequence[Piece])
             rows.add(connection, tables.metadata.tables[name], piece)
 
 
-def bring_to_end(connection: Connection, tables: KeyTables, after: int) -> int:
-    """Apply what is in the ledger after a position within one transaction; returns the position come to."""
-    goal = max_position(connection)
+def bring_to_end(connection: Connection, tables: KeyTables, after: int, goal: int | None = None) -> int:
+    """Apply what is in the ledger after a position within one transaction; returns the position come to.
+
+    The end is that of this moment, or `goal`: on PostgreSQL the ledger grows meanwhile.
+    """
+    goal = max_position(connection) if goal is None else goal
     while after < goal:
         stretch = read_stretch(connection, after, min(after + BATCH_SIZE, goal))
         apply_stretch(connection, tables, stretch)

@@ -305,3 +305,11 @@ class TestWithoutTheRights:
             create_schema(open_database(str(folder / "new.db"), create=True))
 
         assert not (folder / "new.db").exists()
+
+
+def test_a_password_may_hold_a_comma_and_is_never_told() -> None:
+    with pytest.raises(LedgerUnavailable) as refusal:
+        open_database("postgresql+psycopg://nobody:S3c,ret@127.0.0.1:1/ledger")
+
+    assert "S3c" not in str(refusal.value)
+    assert "ret" not in str(refusal.value)

@@ -192,5 +192,10 @@ def test_a_server_without_tls_is_refused_unless_tls_is_waived(
     # nor where only the environment names the machine
     monkeypatch.setenv("PGHOST", host)
     monkeypatch.setenv("PGPORT", str(PORT))
-    with pytest.raises(LedgerUnavailable, match="has no TLS; write sslmode=require or stricter"):
+    with pytest.raises(LedgerUnavailable, match="SSL encryption"):
         open_database("postgresql+psycopg://plain@/without_tls")
+    monkeypatch.delenv("PGHOST")
+
+    # nor where another name hides its address
+    with pytest.raises(LedgerUnavailable, match="SSL encryption"):
+        open_database(f"postgresql+psycopg://plain@localhost:{PORT}/without_tls?hostaddr={host}")

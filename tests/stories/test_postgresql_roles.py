@@ -11,7 +11,7 @@ from tests.door import Door
 from tests.place import Place, having, plain
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-SCHEMA = re.compile(r"\bkeyledger(?=\.)|(?<=SCHEMA )keyledger\b|(?<== )keyledger\b")
+SCHEMA = re.compile(r"\bkeyledger(?=\.)|(?<=SCHEMA )keyledger\b|(?<== )keyledger\b|(?<=, )keyledger\b")
 USE = '{"key": "ci", "service": "deploy", "occurred_at": "2024-05-31T12:00:00Z", "caller": "runner"}\n'
 FORBIDDEN = (
     "UPDATE events SET state = '' WHERE position = 1",
@@ -19,9 +19,10 @@ FORBIDDEN = (
     "TRUNCATE events",
     "ALTER TABLE events DISABLE TRIGGER ALL",
     "DROP TRIGGER events_are_immutable ON events",
-    "CREATE OR REPLACE FUNCTION keyledger_immutable() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'",
+    "CREATE OR REPLACE FUNCTION {schema}.keyledger_immutable() RETURNS trigger LANGUAGE plpgsql AS ''",
     "DROP TABLE events",
     "SET session_replication_role = replica",
+    "CREATE FUNCTION {schema}.hashtext(name) RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "UPDATE keyledger SET schema_version = 99",
 )
 
@@ -41,9 +42,15 @@ def doors(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
     def written(file: str) -> str:
         script = SCHEMA.sub(schema, (DEPLOY / file).read_text())
+        script = script.replace("keyledger_views", views)
         return re.sub(r"\bkeyledger_(owner|app|reader)\b", lambda found: names[found[1]], script)
 
-    doors = {part: Door(tmp_path, having(address, role=name)) for part, name in names.items()}
+    views = f"{schema}_views"
+    paths = {"owner": schema, "app": f"{views},{schema}", "reader": f"{schema},{views}"}
+    doors = {
+        part: Door(tmp_path, having(address, role=name, search_path=paths[part]))
+        for part, name in names.items()
+    }
     with plain(address) as server:
         server.execute(f"DROP SCHEMA {schema}")
         try:
@@ -54,7 +61,9 @@ def doors(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
             yield doors
         finally:
             everyone = ", ".join(names.values())
-            server.execute(f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema} CASCADE")
+            server.execute(
+                f"SET client_min_messages = warning; DROP SCHEMA IF EXISTS {schema}, {views} CASCADE"
+            )
             server.execute(f"CREATE SCHEMA {schema}; DROP ROLE {everyone}")
 
 
@@ -78,10 +87,12 @@ def test_the_application_can_do_all_that_the_command_does(doors: Mapping[str, Do
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_the_application_may_not_change_what_happened_nor_what_guards_it(
-    doors: Mapping[str, Door], statement: str
+    doors: Mapping[str, Door], address: str, statement: str
 ) -> None:
+    schema = address.rpartition("%3D")[2]
+
     with plain(doors["app"].address) as app, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        app.execute(statement)
+        app.execute(statement.format(schema=schema))
 
 
 @pytest.mark.parametrize("caught_up", [True, False])
