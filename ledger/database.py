@@ -26,7 +26,7 @@ RECONNECT_PAUSE_S = 0.2
 
 # As libpq writes several hosts; SQLAlchemy takes them as parameters.
 _SEVERAL_HOSTS = re.compile(
-    r"(?P<before>[^/]*//(?:[^@/]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)(?P<path>(?:/[^?]*)?)\??(?P<query>.*)"
+    r"(?P<before>[^/]*//(?:[^@/]*@)?)(?P<hosts>[^/?@]*,[^/?@]*)(?P<path>(?:/[^?]*)?)(?:\?(?P<query>.*))?"
 )
 
 T = TypeVar("T")
