@@ -36,7 +36,10 @@ class _Numbering(dict[N, int]):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """One of several equal parts of all keys, by the last byte of their ids."""
+    """One of several parts of all keys, by the first byte of their ids, which is random.
+
+    A part's rows lie side by side in a table's tree, so that several parts do not split each other's pages.
+    """
 
     part: int = 0
     parts: int = 1
@@ -91,7 +94,7 @@ class UseCounts:
         part, parts = self._share.part, self._share.parts
         if parts == 1:
             return positions, uses
-        mine = [use.key_id[-1] % parts == part for use in uses]
+        mine = [use.key_id[0] * parts >> 8 == part for use in uses]
         return list(compress(positions, mine)), list(compress(uses, mine))
 
     def _take_usage(self, keys: Sequence[int], uses: Sequence[ScannedUse], spans: Spans) -> None:
