@@ -148,9 +148,14 @@ class NotificationWatch:
     def __init__(self, engine: Engine) -> None:
         self._connection = engine.raw_connection()
         self._driver: psycopg.Connection[Any] = cast("Any", self._connection.driver_connection)
-        self._driver.autocommit = True
-        ((table,),) = self._driver.execute("SELECT 'events'::regclass::oid").fetchall()
-        self._driver.execute(f"LISTEN keyledger_{int(table)}")
+        try:
+            self._driver.autocommit = True
+            ((table,),) = self._driver.execute("SELECT 'events'::regclass::oid").fetchall()
+            self._driver.execute(f"LISTEN keyledger_{int(table)}")
+        except psycopg.Error:
+            # In the pool it would commit by itself, and so let go of a writer's lock at once.
+            self._connection.invalidate()
+            raise
 
     def wait(self, timeout_s: float) -> bool:
         return any(True for _ in self._driver.notifies(timeout=timeout_s, stop_after=1))
