@@ -18,7 +18,8 @@ demo: $(VENV)/run.stamp ## build a realistic organization in a throw-away ledger
 	@$(BIN)/keyledger demo
 
 test: install ## run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -m performance
+	@$(BIN)/pytest -n auto -m 'not performance'
 
 lint: install ## check style and formatting
 	@$(BIN)/ruff check
@@ -35,7 +36,7 @@ contracts: install ## check which package imports which
 	@$(BIN)/lint-imports --no-logo
 
 coverage: install ## run the tests and fail when they cover too little
-	@$(BIN)/pytest --cov
+	@$(BIN)/pytest -n auto -m 'not performance' --cov
 
 # A server to compare on too: make bench POSTGRESQL=postgresql+psycopg://user@host/database
 BENCH := $(BIN)/python -m benchmarks $(if $(POSTGRESQL),--postgresql $(POSTGRESQL))
@@ -72,7 +73,7 @@ $(BIN)/python:
 # Keeps the versions that still fit; UPGRADE=--upgrade takes the newest. The backend is read from pyproject.toml.
 UV := build/uv/bin/uv
 BACKEND := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE) pyproject.toml -
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header $(UPGRADE) pyproject.toml -
 lock: $(UV) ## write the lock files anew (UPGRADE=--upgrade for newer versions)
 	@$(BACKEND) | $(COMPILE) --output-file requirements.lock
 	@$(BACKEND) | $(COMPILE) --output-file requirements-dev.lock --extra dev --extra postgresql --extra bench --constraints requirements.lock

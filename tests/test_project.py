@@ -18,7 +18,9 @@ EXTRAS = PROJECT["project"]["optional-dependencies"]
 DEVELOPMENT = [Requirement(text) for text in chain.from_iterable(EXTRAS.values())]
 
 # Nothing else may stand in a lock: no option, no address, no path.
-PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9a-z.]+)( ; [a-zA-Z0-9_ .<>=!'()-]+)? \\")
+PIN = re.compile(
+    r"(?P<name>[a-z0-9-]+)(\[[a-z0-9, -]+\])?==(?P<version>[0-9a-z.]+)( ; [a-zA-Z0-9_ .<>=!'()-]+)? \\"
+)
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
 ORIGIN = re.compile(r"    # +(via( .+)?|(-[cr] )?[A-Za-z0-9_.-]+( \(pyproject\.toml\))?)")
 
