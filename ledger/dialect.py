@@ -54,13 +54,10 @@ class Dialect(Protocol):
     def transaction(self, engine: Engine, lock: Lock) -> AbstractContextManager[Connection]:
         """A transaction that takes a lock at its beginning, and has committed when it is left well."""
 
-    def attempt(self, connection: Connection) -> AbstractContextManager[object]:
-        """A part of a transaction that may fail without ending the rest."""
-
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
-        """Insert rows, all or none, numbered from `first`; calls `on_wait` before it waits for that.
+        """Insert rows, numbered from `first`; calls `on_wait` before it waits for that.
 
-        Raises eventsourcing's IntegrityError where a place in a stream is taken.
+        Raises eventsourcing's IntegrityError where a place in a stream is taken; that ends the transaction.
         """
 
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:

@@ -46,15 +46,6 @@ class EventRecorder(ProcessRecorder):
             self.database.dialect.append(connection, last + 1, rows, on_wait)
         return last + len(rows)
 
-    def try_append(self, connection: Connection, rows: Sequence[EventRow], on_wait: OnWait) -> bool:
-        """Append rows within a write transaction if all their places are free; says whether they were."""
-        try:
-            with self.database.dialect.attempt(connection):
-                self.append(connection, rows, on_wait)
-        except IntegrityError:
-            return False
-        return True
-
     def last_standing(self, connection: Connection, rows: Sequence[EventRow]) -> int | None:
         """The position of the last of some rows if all stand to the byte, as after a lost answer."""
         last = None

@@ -7,6 +7,7 @@ time keeps the store's unique index appending at its right edge.
 
 from collections.abc import Callable
 from hashlib import sha256
+from struct import Struct
 from typing import TypeAlias
 from uuid import UUID
 
@@ -18,8 +19,11 @@ ID_BYTES = 16
 
 RandomBytes: TypeAlias = Callable[[int], bytes]
 
-_FREE_BITS = (1 << 80) - 1 & ~(0xF << 76) & ~(0b11 << 62)
-_MARKED_BITS = 8 << 76 | 0b10 << 62
+_VERSION, _VARIANT = 8 << 12, 0b10 << 62
+_FREE_BITS = (1 << 62) - 1
+
+_HASHED = Struct(">HQ").unpack_from
+_HALVES = Struct(">QQ").pack
 
 _encode_parts = msgspec.msgpack.Encoder().encode
 
@@ -37,9 +41,9 @@ def random_id(random_bytes: RandomBytes) -> bytes:
 
 def timed_id(moment: int, hashed: bytes) -> bytes:
     """A UUIDv8 that starts with the moment (microseconds since 1970) and goes on with ten bytes of a hash."""
-    # Version and variant by one number: this is done for every use.
-    rest = int.from_bytes(hashed[:10], "big") & _FREE_BITS | _MARKED_BITS
-    return (moment // 1000).to_bytes(6, "big") + rest.to_bytes(10, "big")
+    # In halves of 64 bits, the quickest way: this is done for every use.
+    first, rest = _HASHED(hashed)
+    return _HALVES(moment // 1000 << 16 | _VERSION | first & 0xFFF, _VARIANT | rest & _FREE_BITS)
 
 
 def hashed_id(*parts: object) -> bytes:

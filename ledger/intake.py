@@ -8,9 +8,11 @@ from enum import Enum
 from typing import TypeAlias
 
 import msgspec
+from eventsourcing.persistence import IntegrityError
 
 from ledger import credentials, ids, outside
 from ledger.actor import Stamp
+from ledger.dialect import OnWait
 from ledger.errors import InvalidInput
 from ledger.event_store import EventRecorder
 from ledger.events import Event
@@ -92,7 +94,6 @@ class Recording:
         self._ids: dict[ExternalKey, bytes] = {}
         self._checked: set[Texts] = set()
         self._expected = Expected.NEW
-        self._handed_over = threading.Event()
 
     def run(self, items: Iterable[Item], on_refused: OnRefused, on_batch: OnBatch) -> Intake:
         """Take everything in, a batch at a time, in bounded memory."""
@@ -138,41 +139,51 @@ class Recording:
         return batch
 
     def _hand_over(self, writer: ThreadPoolExecutor, batch: _Batch) -> "Future[_Stored]":
-        self._handed_over.clear()
-        stored = writer.submit(self._store, batch)
+        handed_over = threading.Event()
+
+        def store() -> _Stored:
+            try:
+                return self._store(batch, handed_over.set)
+            finally:
+                handed_over.set()
+
+        stored = writer.submit(store)
         # Without this wait the next batch would be prepared first, as it keeps the interpreter to itself.
-        self._handed_over.wait(_HANDOVER_TIMEOUT_S)
+        handed_over.wait(_HANDOVER_TIMEOUT_S)
         return stored
 
-    def _store(self, batch: _Batch) -> _Stored:
-        try:
-            if not batch.entries:
-                return _Stored(batch, Outcome([], [], []), 0)
-            return self._recorder.database.insist(lambda tries: self._try_to_store(batch, again=tries > 0))
-        finally:
-            self._handed_over.set()
+    def _store(self, batch: _Batch, on_wait: OnWait = lambda: None) -> _Stored:
+        if not batch.entries:
+            return _Stored(batch, Outcome([], [], []), 0)
+        return self._recorder.database.insist(
+            lambda tries: self._try_to_store(batch, on_wait, again=tries > 0)
+        )
 
-    def _try_to_store(self, batch: _Batch, *, again: bool) -> _Stored:
+    def _try_to_store(self, batch: _Batch, on_wait: OnWait, *, again: bool) -> _Stored:
+        if again:
+            return self._store_as(Expected.OUR_OWN, batch, on_wait)
+        try:
+            return self._store_as(self._expected, batch, on_wait)
+        except IntegrityError:
+            # A look-up first would take longer than this does now and then.
+            return self._store_as(Expected.SOME_REPEATS, batch, on_wait)
+
+    def _store_as(self, expected: Expected, batch: _Batch, on_wait: OnWait) -> _Stored:
         entries, stamp = batch.entries, batch.stamp
         unknown = outside.unheard_of([entry.item for entry in entries], stamp.organization_id, self._known)
         with self._recorder.database.write() as connection:
             strangers = outside.meet(connection, self._recorder, unknown, entries, stamp) if unknown else {}
-            outcome = append_once(
-                connection,
-                self._recorder,
-                entries,
-                Expected.OUR_OWN if again else self._expected,
-                self._handed_over.set,
-            )
+            outcome = append_once(connection, self._recorder, entries, expected, on_wait)
             links = outside.index(connection, outcome.stored, stamp)
-            append_once(connection, self._recorder, links)
-        self._known |= strangers.keys()
+            append_once(connection, self._recorder, links, Expected.SOME_REPEATS)
+        # Not |= with a view of keys, which would copy all that is known.
+        self._known.update(strangers)
         self._expected = Expected.SOME_REPEATS if outcome.has_repeats else Expected.NEW
         return _Stored(batch, outcome, len(strangers))
 
     def _learn(self, items: Sequence[Told | Refusal], organization_id: bytes) -> None:
-        asked = {item.key for item in items if isinstance(item, Use) and isinstance(item.key, bytes)}
-        asked -= self._known
+        keys = {item.key for item in items if isinstance(item, Use)} - self._known
+        asked = {key for key in keys if isinstance(key, bytes)}
         if asked:
 
             def known(_tries: int) -> set[bytes]:
@@ -194,7 +205,8 @@ class Recording:
         event: Event
         try:
             if isinstance(item, Use):
-                event = acceptance.event(item, self._key_of(item, stamp))
+                key = item.key
+                event = acceptance.event(item, key if key in self._known else self._key_of(item, stamp))
                 return entry_of(item, acceptance.stream_id(item), event)
             event = self._event(item, stamp)
             return entry_of(item, content_id(event), event)
@@ -244,9 +256,9 @@ def _batches(items: Iterable[Item]) -> Iterator[list[Told | Refusal]]:
     """Full batches, and at a Flush what there is: even nothing, as a full one may still wait to be told."""
     batch: list[Told | Refusal] = []
     for item in items:
-        if not isinstance(item, Flush):
+        if item is not Flush.NOW:
             batch.append(item)
-        if len(batch) == BATCH_SIZE or isinstance(item, Flush):
+        if len(batch) == BATCH_SIZE or item is Flush.NOW:
             yield batch
             batch = []
     if batch:

@@ -1,19 +1,24 @@
 """PostgreSQL: for several machines, and for ledgers whose roles are kept apart."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from ipaddress import ip_address
+from struct import Struct
+from time import monotonic
 from typing import Any, Self, cast
 
 import psycopg
 from eventsourcing.persistence import IntegrityError
 from psycopg import pq
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock, OnWait
 from ledger.errors import LedgerUnavailable
 
 CONNECT_TIMEOUT_S = 10
+PING_AFTER_S = 1
+_IDLE_SINCE = "idle since"
 
 _ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 # Said in so many words this gives TLS up; `allow` and `prefer` would give it up without a word.
@@ -25,11 +30,11 @@ _LOCK_SCHEMA = (
     "SELECT pg_advisory_xact_lock(%s, pg_catalog.hashtext(pg_catalog.current_schema()::pg_catalog.text))"
 )
 
-_INSERT = """
-    INSERT INTO events (position, originator_id, originator_version, topic, state)
-    SELECT %s::bigint + n - 1, id, version, topic, state
-    FROM unnest(%b::bytea[], %b::int4[], %b::text[], %b::bytea[])
-         WITH ORDINALITY AS added (id, version, topic, state, n)"""
+_COPY = """
+    COPY events (position, originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"""
+# https://www.postgresql.org/docs/15/sql-copy.html: a signature, no flags and no extension.
+_COPY_BEGINS = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_ENDS = b"\xff\xff"
 
 # OFFSET 0 makes it one look-up by index each: of a table that grows by the second the planner knows little.
 _STANDING = """
@@ -102,17 +107,14 @@ class Postgresql:
             connection.exec_driver_sql(statement, (int(lock),))
             yield connection
 
-    def attempt(self, connection: Connection) -> AbstractContextManager[object]:
-        """A savepoint: after an error PostgreSQL takes nothing more in a transaction."""
-        return connection.begin_nested()
-
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
+        driver: psycopg.Connection[Any] = cast("Any", connection.connection.driver_connection)
         try:
-            values = (first, *map(list, zip(*rows, strict=True)))
-            on_wait()
-            connection.exec_driver_sql(_INSERT, values)
-        except exc.IntegrityError as error:
-            raise IntegrityError(str(error.orig)) from error
+            with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
+                copy.write(_copied(first, rows))
+                on_wait()
+        except psycopg.IntegrityError as error:
+            raise IntegrityError(str(error)) from error
 
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         return connection.exec_driver_sql(_STANDING, (list(stream_ids),)).all()
@@ -174,9 +176,9 @@ def open_server(url: URL) -> Engine:
         url,
         pool_size=POOL_SIZE,
         pool_timeout=LOCK_TIMEOUT_S,
-        pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
     )
+    _ping_the_idle(engine)
 
     @event.listens_for(engine, "do_connect")
     def require_tls(_dialect: object, _record: object, _args: object, parameters: dict[str, Any]) -> None:
@@ -195,6 +197,22 @@ def open_server(url: URL) -> Engine:
         driver.autocommit = False
 
     return engine
+
+
+def _ping_the_idle(engine: Engine) -> None:
+    """Replace connections that broke while they waited in the pool; one just used is trusted."""
+
+    @event.listens_for(engine, "checkin")
+    def remember(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_IDLE_SINCE] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:  # noqa: ANN401 - as above
+        if monotonic() - record.info.get(_IDLE_SINCE, 0) > PING_AFTER_S:
+            try:
+                engine.dialect.do_ping(connection)
+            except exc.DBAPIError as error:
+                raise exc.DisconnectionError from error
 
 
 def may_write(engine: Engine) -> bool:
@@ -219,6 +237,20 @@ def tls_mode(parameters: Mapping[str, Any]) -> str:
             f" of the database (or sslmode={_WAIVED} to go without)"
         )
     return "require"
+
+
+def _copied(first: int, rows: Sequence[EventRow]) -> bytes:
+    """Rows in the binary form of COPY: of each the number of its fields, and before each field its length."""
+    parts = [_COPY_BEGINS]
+    name, pack = b"", Struct("").pack
+    for position, (stream_id, version, topic, state) in enumerate(rows, first):
+        if topic.encode() != name:
+            name = topic.encode()
+            pack = Struct(f"!hiqi16siii{len(name)}si").pack
+        parts.append(pack(5, 8, position, 16, stream_id, 4, version, len(name), name, len(state)))
+        parts.append(state)
+    parts.append(_COPY_ENDS)
+    return b"".join(parts)
 
 
 def _hosts(parameters: Mapping[str, Any]) -> list[str]:

@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, Generic[T]):
 
 
 class Expected(Enum):
-    """What a batch is taken for, which decides what is tried first."""
+    """What a batch is taken for, which decides how it is appended."""
 
     NEW = "new"
     SOME_REPEATS = "some repeats"
@@ -54,19 +54,20 @@ def append_once(
     connection: Connection,
     recorder: EventRecorder,
     entries: Sequence[Entry[T]],
-    expected: Expected = Expected.NEW,
+    expected: Expected,
     on_wait: OnWait = lambda: None,
 ) -> Outcome[T]:
     """Append the entries whose streams are free, recognizing repeats by their content.
 
-    What is expected to be new is appended at once, and looked up only when that fails. Our own are rows of an
-    earlier try whose answer was lost: where they stand to the byte they count as stored. `on_wait` is called
-    before the database is waited for.
+    What is expected to be new is appended without a look-up; IntegrityError says that it is not, and ends the
+    transaction. Our own are rows of an earlier try whose answer was lost: where they stand to the byte they
+    count as stored. `on_wait` is called before the database is waited for.
     """
     rows = [entry.row for entry in entries]
     if not rows:
         return Outcome([], [], [])
-    if expected is Expected.NEW and recorder.try_append(connection, rows, on_wait):
+    if expected is Expected.NEW:
+        recorder.append(connection, rows, on_wait)
         return Outcome(list(entries), [], [])
     found = recorder.database.dialect.standing(connection, [row[0] for row in rows])
     standing = {stream_id: (topic, state) for stream_id, topic, state in found}

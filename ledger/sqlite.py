@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from itertools import accumulate
 from os import W_OK, access
 from pathlib import Path
@@ -103,10 +103,6 @@ class Sqlite:
             driver.rollback()
             raise
 
-    def attempt(self, _connection: Connection) -> nullcontext[None]:
-        """Nothing: a statement that fails leaves nothing, and the rest of the transaction stands."""
-        return nullcontext()
-
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
         driver = _driver(connection)
         try:
@@ -115,7 +111,8 @@ class Sqlite:
                 on_wait()
                 driver.execute(_INSERT_ALIKE, values)
             else:
-                _insert_mixed(driver, first, rows)
+                on_wait()
+                driver.executemany(_INSERT, [(position, *row) for position, row in enumerate(rows, first)])
         except sqlite3.IntegrityError as error:
             raise IntegrityError(str(error)) from error
 
@@ -270,16 +267,3 @@ def _alike(first: int, rows: Sequence[EventRow]) -> tuple[object, ...]:
     starts = accumulate(lengths, initial=0)
     places = [start << _LENGTH_BITS | length for start, length in zip(starts, lengths, strict=False)]
     return (first, b"".join([row[0] for row in rows]), version, topic, b"".join(states), str(places))
-
-
-def _insert_mixed(driver: sqlite3.Connection, first: int, rows: Sequence[EventRow]) -> None:
-    driver.execute("SAVEPOINT mixed")
-    try:
-        driver.executemany(_INSERT, [(position, *row) for position, row in enumerate(rows, first)])
-    except sqlite3.Error:
-        # A full disk ends the whole transaction, and the savepoint with it.
-        if driver.in_transaction:
-            driver.execute("ROLLBACK TO mixed")
-            driver.execute("RELEASE mixed")
-        raise
-    driver.execute("RELEASE mixed")

@@ -22,7 +22,6 @@ from projections import rows
 from projections.source import source_of
 from projections.stretch import (
     BATCH_SIZE,
-    add_uses,
     apply_stretch,
     bring_to_end,
     lives_end,
@@ -98,20 +97,20 @@ def fill(
     wanted = [name for name in USE_TABLES if name + tables.suffix in tables.metadata.tables]
     with _counting(source, until, wanted) as answering:
         latest_at = _fill_lives(source, tables, until, writing) if tables.has_lives else 0
-        places: dict[int, int] = {}
+        passed: dict[int, float] = {}
         for answer in _explained(source, answering):
             match answer:
                 case Piece():
                     with writing() as connection:
                         _keep_small(connection)
-                        add_uses(connection, tables, [answer])
+                        _add_new(connection, tables, answer)
                 case Reached():
-                    places[answer.part] = answer.position
+                    passed[answer.part] = answer.passed / answer.positions
                 case Counted():
-                    places[answer.part] = until
+                    passed[answer.part] = 1
                     latest_at = max(latest_at, answer.latest_at)
-            if on_progress and places:
-                on_progress(sum(places.values()) // len(places), until)
+            if on_progress and passed:
+                on_progress(int(until * sum(passed.values()) / len(passed)), until)
     with writing() as connection:
         rows.reach(connection, tables, until, latest_at)
 
@@ -130,9 +129,15 @@ def _counting(database: Database, until: int, tables: list[str]) -> AbstractCont
     source = source_of(database)
     if until < PARALLEL_FROM or WORKERS == 1:
         return nullcontext(answers(Task(source, until, tables)))
-    from projections.use_crew import crew  # noqa: PLC0415 - most commands need no processes
+    from projections.use_crew import crew, tasks_of  # noqa: PLC0415 - most commands need no processes
 
-    return crew(source, until, tables, WORKERS)
+    return crew(tasks_of(source, until, tables, WORKERS))
+
+
+def _add_new(connection: Connection, tables: KeyTables, piece: Piece) -> None:
+    table = tables.metadata.tables[piece.table + tables.suffix]
+    if not rows.add_if_new(connection, table, piece):
+        rows.add(connection, table, piece)
 
 
 def _keep_small(connection: Connection) -> None:

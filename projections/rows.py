@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Insert, Table, case, select
+from sqlalchemy import ColumnClause, Connection, Insert, Table, case, select
 
 from ledger.database import insert
 from ledger.use_scan import SQLITE
@@ -16,6 +16,7 @@ from projections.tables import KeyTables
 from projections.tallies import Piece
 
 _CHUNK = 500
+_POSTGRESQL_TYPES = {bytes: "bytea", int: "int8", str: "text"}
 
 
 def apply(connection: Connection, tables: KeyTables, batch: Batch) -> None:
@@ -46,17 +47,32 @@ def add(connection: Connection, table: Table, piece: Piece) -> None:
         values = f"VALUES ({', '.join('?' * len(names))})"
         driver.executemany(_upsert(table, values), zip(*piece.columns, strict=True))
     else:
-        arrays = ", ".join(f"%b::{_array_type(column.type.python_type)}" for column in table.c)
         columns = [list(column) for column in piece.columns]
-        driver.execute(_upsert(table, f"SELECT * FROM unnest({arrays})"), columns)  # noqa: S608 - as above
+        driver.execute(_upsert(table, f"SELECT * FROM unnest({_arrays(table.c)})"), columns)  # noqa: S608 - ours
+
+
+def add_if_new(connection: Connection, table: Table, piece: Piece) -> bool:
+    """Add tallies of groups that have no row yet, which PostgreSQL does faster; says whether that was so."""
+    if connection.dialect.name == SQLITE:
+        return False
+    driver: Any = connection.connection.driver_connection
+    types = [_POSTGRESQL_TYPES[column.type.python_type] for column in table.c]
+    try:
+        with driver.transaction(), driver.cursor() as cursor, cursor.copy(_copy(table)) as copy:
+            copy.set_types(types)
+            for row in zip(*piece.columns, strict=True):
+                copy.write_row(row)
+    except driver.IntegrityError:
+        return False
+    return True
+
+
+def _copy(table: Table) -> str:
+    return f"COPY {table.name} ({', '.join(table.c.keys())}) FROM STDIN (FORMAT binary)"
 
 
 def _denial_columns(groups: Sequence[DenialGroup]) -> list[list[Any]]:
     return [list(column) for column in zip(*groups, strict=True)]
-
-
-def _array_type(kind: type) -> str:
-    return {bytes: "bytea[]", int: "int8[]", str: "text[]"}[kind]
 
 
 def _upsert(table: Table, values: str) -> str:
@@ -131,10 +147,23 @@ def _execute_many(connection: Connection, statement: Insert, rows: Sequence[Mapp
     """By the driver's own means: SQLAlchemy looks at each value, which takes longer than to store it."""
     compiled: Any = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
     if compiled.positiontup is None:
-        connection.exec_driver_sql(str(compiled), [dict(row) for row in rows])
+        columns = [column for column in statement.table.c if column.name in rows[0]]
+        text = _with_arrays(str(compiled), _arrays(columns))
+        connection.exec_driver_sql(text, tuple([row[column.name] for row in rows] for column in columns))
     else:
         values = itemgetter(*compiled.positiontup)
         connection.exec_driver_sql(str(compiled), [values(row) for row in rows])
+
+
+def _with_arrays(statement: str, arrays: str) -> str:
+    """An insert of one row made one of many, in a single statement."""
+    into, _, values = statement.partition(" VALUES ")
+    _, conflict, resolution = values.partition(" ON CONFLICT ")
+    return f"{into} SELECT * FROM unnest({arrays}){conflict}{resolution}"  # noqa: S608 - as above
+
+
+def _arrays(columns: Iterable[ColumnClause[Any]]) -> str:
+    return ", ".join(f"%b::{_POSTGRESQL_TYPES[column.type.python_type]}[]" for column in columns)
 
 
 def _fields(placed: Iterable[Placed[E]], table: Table) -> list[dict[str, object]]:

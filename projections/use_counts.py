@@ -1,7 +1,7 @@
 """What uses add to the tables of counted uses: accumulated in bounded memory, handed out in pieces."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import compress
 from typing import Any, TypeAlias, TypeVar
@@ -79,13 +79,13 @@ class UseCounts:
     def overflow(self) -> Iterator[Piece]:
         """What is too much to be held, and no longer is once it was handed out."""
         if sum(map(len, self._days.values())) > DAY_ROWS_HELD:
-            yield from self._hand_out_days()
+            yield from self._hand_out_days(self._finished_days())
         if len(self._usage) + len(self._by_address) > TOTALS_HELD:
             yield from self._hand_out_totals()
 
     def rest(self) -> Iterator[Piece]:
         """All that is held, which then no longer is."""
-        yield from self._hand_out_days()
+        yield from self._hand_out_days(sorted(self._days))
         yield from self._hand_out_totals()
 
     def _ours(
@@ -125,9 +125,14 @@ class UseCounts:
         for day, (keys, those) in days.items():
             self._days[day].take(keys, those)
 
+    def _finished_days(self) -> Sequence[int]:
+        """All but the latest, which mostly is not over yet: its rows would have to be added to again."""
+        days = sorted(self._days)
+        return days if len(self._days[days[-1]]) > DAY_ROWS_HELD else days[:-1]
+
     # Sorted, because rows then go into a table's tree from left to right.
-    def _hand_out_days(self) -> Iterator[Piece]:
-        for day in sorted(self._days):
+    def _hand_out_days(self, days: Iterable[int]) -> Iterator[Piece]:
+        for day in days:
             tallies = self._days.pop(day)
             yield from tallies.pieces(DAYS, sorted(tallies.groups), partial(_day_columns, day))
 

@@ -1,36 +1,46 @@
-"""The processes that count uses at once, a share of the keys each, and what they hand over.
-
-Each reads all uses, and holds only what its own keys need: together they need no more memory than one.
-"""
+"""The processes that count uses at once, a part of the work each, and what they hand over."""
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import pairwise
 from multiprocessing.connection import Connection, wait
 from os import dup
 from subprocess import PIPE, Popen
 from typing import IO, cast
 
+from ledger.database import ConnectionLost
 from ledger.errors import LedgerCorrupt, LedgerUnavailable
 from ledger.use_scan import Source
 from projections.use_counts import Share
-from projections.use_task import Answer, Counted, Failed, Task, decode_answer, encode
+from projections.use_task import Answer, Counted, Failed, Failure, Task, decode_answer, encode
 
 # `-P`: whatever lies in the working folder is none of this program's.
 COMMAND = (sys.executable, "-P", "-m", "projections.use_worker")
 
 
 @contextmanager
-def crew(source: Source, until: int, tables: Collection[str], workers: int) -> Iterator[Iterator[Answer]]:
-    """The answers of as many processes, which start at once and are gone when the block is left."""
-    wanted = sorted(tables)
+def crew(tasks: Iterable[Task]) -> Iterator[Iterator[Answer]]:
+    """The answers of a process for each task; all start at once and are gone when the block is left."""
     with ExitStack() as stack:
-        yield _answers(
-            [
-                stack.enter_context(_worker(Task(source, until, wanted, Share(part, workers))))
-                for part in range(workers)
-            ]
-        )
+        yield _answers([stack.enter_context(_worker(task)) for task in tasks])
+
+
+def tasks_of(source: Source, until: int, tables: Sequence[str], workers: int) -> list[Task]:
+    """The work in as many parts.
+
+    For one table each part is a stretch of the ledger, which is read and decoded once. For several that would
+    take too much memory, as each process would hold all keys: there a part is a share of the keys, which
+    holds only what these need, and reads all.
+    """
+    if len(tables) > 1:
+        shares = (Share(part, workers) for part in range(workers))
+        return [Task(source, until, list(tables), share=share, part=share.part) for share in shares]
+    ends = [until * part // workers for part in range(workers + 1)]
+    return [
+        Task(source, end, list(tables), after=after, part=part)
+        for part, (after, end) in enumerate(pairwise(ends))
+    ]
 
 
 @contextmanager
@@ -70,5 +80,12 @@ def _receive(connection: Connection) -> Answer:
             "a process that counted uses was ended from outside (is memory short?); run it again"
         ) from None
     if isinstance(answer, Failed):
-        raise (LedgerCorrupt if answer.is_corrupt else LedgerUnavailable)(answer.reason)
+        raise _ERRORS[answer.failure](answer.reason)
     return answer
+
+
+_ERRORS = {
+    Failure.CORRUPT: LedgerCorrupt,
+    Failure.LOST: ConnectionLost,
+    Failure.OTHER: LedgerUnavailable,
+}

@@ -1,6 +1,7 @@
 """The task of counting the uses of a share of the keys, and what its doer answers."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import TypeAlias
 
 import msgspec
@@ -13,19 +14,22 @@ REACHED_EVERY = 50_000
 
 
 class Task(msgspec.Struct, frozen=True):
-    """Count the uses of a share of the keys up to a position, for some tables."""
+    """One part of several: to count a share's uses after a position and up to another, for some tables."""
 
     source: Source
     until: int
     tables: list[str]
+    after: int = 0
     share: Share = EVERYTHING
+    part: int = 0
 
 
 class Reached(msgspec.Struct, frozen=True, tag="reached"):
-    """How far one of those who share the work has come."""
+    """How many of its part's positions one of those who share the work has come past, and of how many."""
 
     part: int
-    position: int
+    passed: int
+    positions: int
 
 
 class Counted(msgspec.Struct, frozen=True, tag="counted"):
@@ -35,11 +39,19 @@ class Counted(msgspec.Struct, frozen=True, tag="counted"):
     latest_at: int
 
 
+class Failure(StrEnum):
+    """What kept a task from being done."""
+
+    CORRUPT = "corrupt"
+    LOST = "lost"
+    OTHER = "other"
+
+
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The task cannot be done, and why."""
 
     reason: str
-    is_corrupt: bool
+    failure: Failure
 
 
 Answer: TypeAlias = Piece | Reached | Counted
@@ -50,13 +62,14 @@ decode_answer = msgspec.msgpack.Decoder(Answer | Failed).decode
 
 def answers(task: Task) -> Iterator[Answer]:
     """What comes of a task, as it comes."""
-    counts, due = UseCounts(task.tables, task.share), REACHED_EVERY
+    counts, due = UseCounts(task.tables, task.share), task.after + REACHED_EVERY
     with opened(task.source) as driver:
-        for rows in scan(task.source.kind, driver, 0, task.until):
+        for rows in scan(task.source.kind, driver, task.after, task.until):
             counts.take(rows)
-            if rows[-1][0] >= due:
-                yield Reached(task.share.part, rows[-1][0])
-                due = rows[-1][0] + REACHED_EVERY
+            position = rows[-1][0]
+            if position >= due:
+                yield Reached(task.part, position - task.after, task.until - task.after)
+                due = position + REACHED_EVERY
                 yield from counts.overflow()
     yield from counts.rest()
-    yield Counted(task.share.part, counts.latest_at)
+    yield Counted(task.part, counts.latest_at)

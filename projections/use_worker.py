@@ -1,4 +1,4 @@
-"""A process that counts the uses of a share of the keys and hands the counts to the one that asked.
+"""A process that counts a part of the uses and hands the counts to the one that asked.
 
 It speaks through its standard input and output, and reads the address of the database there too: an argument
 could be seen by others. It writes nothing anywhere else, so whatever ends it leaves nothing behind.
@@ -13,7 +13,7 @@ from os import dup
 import msgspec
 
 from ledger.errors import LedgerCorrupt
-from projections.use_task import Failed, Task, answers, encode
+from projections.use_task import Failed, Failure, Task, answers, encode
 
 
 def main() -> None:
@@ -31,8 +31,21 @@ def main() -> None:
     except (BrokenPipeError, EOFError):
         return
     except Exception as error:  # noqa: BLE001 - whoever asked tells it, in its own words
-        failed = Failed(" ".join(str(error).split()), isinstance(error, LedgerCorrupt))
-        answering.send_bytes(encode(failed))
+        answering.send_bytes(encode(Failed(" ".join(str(error).split()), _failure(error))))
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, LedgerCorrupt):
+        return Failure.CORRUPT
+    return Failure.LOST if _is_lost(error) else Failure.OTHER
+
+
+def _is_lost(error: Exception) -> bool:
+    if "psycopg" not in sys.modules:
+        return False
+    from ledger.postgresql import Postgresql  # noqa: PLC0415 - only when it has failed, since it takes long
+
+    return Postgresql().is_lost(error)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 
@@ -24,8 +25,9 @@ from projections.source import source_of
 from projections.stretch import add_uses
 from projections.tables import TABLES
 from projections.tallies import Piece
-from projections.use_counts import USE_TABLES, Share
-from projections.use_task import Task, answers
+from projections.use_counts import USE_TABLES
+from projections.use_crew import tasks_of
+from projections.use_task import answers
 from projections.view import open_view
 from tests.office import DAY, HOUR, START, Office
 from tests.place import Place, plain, unguarded
@@ -78,25 +80,29 @@ def damage(office: Office) -> None:
         connection.execute("UPDATE events SET state = substr(state, 1, 60) WHERE position = 200")
 
 
-def counted(office: Office, parts: int) -> dict[str, list[tuple[object, ...]]]:
-    """The rows of the use tables, counted by so many in turn, each of whom hands out what comes together."""
+def counted(office: Office, parts: int, names: Sequence[str]) -> dict[str, list[tuple[object, ...]]]:
+    """The rows of some use tables, counted by so many in turn, each of whom hands out what comes together."""
     memory = in_memory()
     with memory.write() as connection:
         TABLES.create(connection)
         end = status(office.database).ledger_position
-        for part in range(parts):
-            task = Task(source_of(office.database), end, list(USE_TABLES), Share(part, parts))
+        for task in tasks_of(source_of(office.database), end, names, parts):
             add_uses(connection, TABLES, [each for each in answers(task) if isinstance(each, Piece)])
         return {
             name: sorted(map(tuple, connection.execute(select(TABLES.metadata.tables[name]))))
-            for name in USE_TABLES
+            for name in names
         }
 
 
 @settings(max_examples=50)
-@given(st.lists(uses(st.sampled_from(OUTSIDE)), max_size=40), st.integers(1, 4), st.integers(1, 5))
+@given(
+    st.lists(uses(st.sampled_from(OUTSIDE)), max_size=40),
+    st.integers(1, 4),
+    st.integers(1, 5),
+    st.sampled_from([USE_TABLES, *((table,) for table in USE_TABLES)]),
+)
 def test_rows_are_the_same_however_the_work_is_shared_and_handed_out(
-    place: Place, items: list[Item], parts: int, held: int
+    place: Place, items: list[Item], parts: int, held: int, names: Sequence[str]
 ) -> None:
     with (
         place.ledger() as address,
@@ -104,7 +110,7 @@ def test_rows_are_the_same_however_the_work_is_shared_and_handed_out(
         pytest.MonkeyPatch.context() as patch,
     ):
         office.record(items)
-        at_once = counted(office, 1)
+        at_once = counted(office, 1, names)
 
         patch.setattr(use_counts, "TOTALS_HELD", held)
         patch.setattr(use_counts, "DAY_ROWS_HELD", held)
@@ -113,7 +119,7 @@ def test_rows_are_the_same_however_the_work_is_shared_and_handed_out(
         patch.setattr(use_scan, "READING_SIZE", 2 * held)
         patch.setattr(tallies, "PIECE_ROWS", held)
 
-        assert counted(office, parts) == at_once
+        assert counted(office, parts, names) == at_once
 
 
 @pytest.mark.parametrize("table", USE_TABLES)
