@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from audit_cli import console
-from audit_cli.completion import complete_rule
+from audit_cli.completion import complete_policy, complete_rule
+from audit_cli.compliance import check_compliance_options, deliver_compliance
 from audit_cli.failures import FINDINGS
 from audit_cli.options import Options, command
 from audit_cli.reports.formats import Format, render
-from audit_cli.values import duration, moment
+from audit_cli.values import duration, is_dated, moment, position
 
 if TYPE_CHECKING:
     from audit_cli.session import Session
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from projections.audit.report import AuditReport
     from projections.audit.rule import Rule
 
+Status: TypeAlias = Literal["findings", "all"]
 Threshold: TypeAlias = Literal["info", "low", "medium", "high", "critical", "none"]
 
 app = typer.Typer(rich_markup_mode=None)
@@ -27,32 +29,59 @@ app = typer.Typer(rich_markup_mode=None)
 @command(app, "audit")
 def audit(
     options: Options,
-    unused_for: Annotated[
-        timedelta,
-        typer.Option(parser=duration, metavar="DURATION", help="Idle so long is unused.", show_default="45d"),
-    ] = timedelta(days=45),
-    max_age: Annotated[
-        timedelta,
-        typer.Option(parser=duration, metavar="DURATION", help="So old is too old.", show_default="90d"),
-    ] = timedelta(days=90),
-    never_used_grace: Annotated[
-        timedelta,
+    policy: Annotated[
+        str | None,
         typer.Option(
-            parser=duration,
-            metavar="DURATION",
-            help="So long a new key may wait for a use.",
-            show_default="7d",
+            metavar="FILE|PACK",
+            autocompletion=complete_policy,
+            help="What is tolerated: a TOML file, or a pack such as cis-aws. [KEYLEDGER_POLICY]",
         ),
-    ] = timedelta(days=7),
+    ] = None,
+    unused_for: Annotated[
+        timedelta | None,
+        typer.Option(parser=duration, metavar="DURATION", help="Idle so long is unused; else 45d."),
+    ] = None,
+    max_age: Annotated[
+        timedelta | None,
+        typer.Option(parser=duration, metavar="DURATION", help="So old is too old; else 90d."),
+    ] = None,
+    never_used_grace: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration, metavar="DURATION", help="So long a new key may wait for a use; else 7d."
+        ),
+    ] = None,
     as_of: Annotated[
         int | None, typer.Option(parser=moment, metavar="TIME", help="Answer for this moment; else now.")
     ] = None,
+    at_position: Annotated[
+        int | None,
+        typer.Option(parser=position, metavar="N", help="By what the ledger held up to this position."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="RUN|TIME", help="Tell what is new, persists or is resolved since then."),
+    ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Append to the ledger that this audit was run, with its digest.")
+    ] = False,
     rule: Annotated[
         list[str] | None,
         typer.Option(
             metavar="RULE", autocompletion=complete_rule, help="Only this rule; repeat for several."
         ),
     ] = None,
+    compliance: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PACK",
+            autocompletion=complete_policy,
+            help="Control by control of a standard; by the pack's own policy where none is named.",
+        ),
+    ] = None,
+    status: Annotated[
+        Status, typer.Option(help="`all` adds what came of each rule on each key, also where it passed.")
+    ] = "findings",
     everything: Annotated[bool, typer.Option("--all", help="Temporary credentials too.")] = False,
     form: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TABLE,
     output: Annotated[
@@ -64,27 +93,45 @@ def audit(
 
     Example: keyledger audit --unused-for 30d --format markdown -o report.md
     """
+    from audit_cli.audit_runs import record as record_run
+    from audit_cli.policy_choice import policy_in_force
     from audit_cli.session import open_session
-    from projections.audit.policy import Policy
-    from projections.audit.rules import RULES, find_rule
+    from projections.audit.rules import find_rule
 
+    if compliance is not None:
+        check_compliance_options(compliance, form, rule)
     target = console.Target(output)
-    rules = tuple(map(find_rule, rule)) if rule else RULES
-    policy = Policy(unused_for=unused_for, max_age=max_age, never_used_grace=never_used_grace)
+    rules = tuple(map(find_rule, rule)) if rule else None
+    flags = {"unused_for": unused_for, "max_age": max_age, "never_used_grace": never_used_grace}
+    in_force = policy_in_force(options, policy, flags, compliance)
     with open_session(options) as session:
-        report = audited(session, policy, rules, as_of, everything=everything)
-    deliver(report, form, target)
-    if is_reached(report, fail_on):
+        assess = status == "all" or compliance is not None
+        report = audited(
+            session, in_force, rules, as_of, everything=everything, assess=assess, at_position=at_position
+        )
+        if since is not None:
+            report = compared(session, report, since, in_force, rules)
+        if record:
+            record_run(session, in_force, report, everything=everything)
+    if compliance is not None:
+        failed = deliver_compliance(compliance, in_force, report, form, target)
+        reached = failed and fail_on != "none"
+    else:
+        deliver(report, form, target)
+        reached = is_reached(report, fail_on)
+    if reached:
         raise typer.Exit(FINDINGS)
 
 
 def audited(
     session: "Session",
     policy: "Policy",
-    rules: "tuple[Rule, ...]",
+    rules: "tuple[Rule, ...] | None",
     as_of: int | None,
     *,
     everything: bool = False,
+    assess: bool = False,
+    at_position: int | None = None,
 ) -> "AuditReport":
     """The report on a session's organization."""
     from ledger import __version__
@@ -92,7 +139,7 @@ def audited(
 
     if as_of is not None and as_of > session.now:
         console.note("That moment is still to come: the report assumes that nothing happens until then.")
-    with session.view(as_of, of_now=True) as view:
+    with session.view(as_of, of_now=True, at_position=at_position) as view:
         scope = AuditScope(
             organization=session.organization.name,
             as_of=session.now if view.as_of is None else view.as_of,
@@ -100,7 +147,31 @@ def audited(
             tool_version=__version__,
             policy=policy,
         )
-        return audit(scope, view.records(), include_temporary=everything, rules=rules)
+        return audit(scope, view.records(), include_temporary=everything, rules=rules, assess=assess)
+
+
+def compared(
+    session: "Session",
+    report: "AuditReport",
+    since: str,
+    policy: "Policy",
+    rules: "tuple[Rule, ...] | None",
+) -> "AuditReport":
+    """The report with what has changed since a recorded audit, or since a moment by the same policy."""
+    from msgspec.structs import replace
+
+    from audit_cli.wording import moment
+    from ledger.audit_runs import find_run, recorded_runs
+    from ledger.moments import parse_moment
+    from projections.audit.comparison import compare
+
+    if is_dated(since):
+        at = parse_moment(since)
+        earlier = audited(session, policy, rules, at)
+        return replace(report, since=compare(report, moment(at), [each.id for each in earlier.open_findings]))
+    run = find_run(recorded_runs(session.database, session.organization.id), since)
+    told = f"run {run.id.hex()[:8]} of {moment(run.event.occurred_at)}"
+    return replace(report, since=compare(report, told, run.open_findings))
 
 
 def deliver(report: "AuditReport", form: Format, target: console.Target) -> None:

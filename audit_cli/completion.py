@@ -28,6 +28,13 @@ def complete_rule(incomplete: str) -> list[tuple[str, str]]:
     return [(rule.id, rule.title) for rule in RULES if rule.id.startswith(incomplete)]
 
 
+def complete_policy(incomplete: str) -> list[str]:
+    """The packs; files are completed by no list of ours."""
+    from projections.policies import PACKS
+
+    return [pack for pack in PACKS if pack.startswith(incomplete)]
+
+
 def _said(context: typer.Context | None, option: str) -> str | None:
     """What was said of an option so far, after the command or before it: completion runs no callback."""
     while context is not None:

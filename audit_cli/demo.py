@@ -34,7 +34,6 @@ def demo(
     from audit_cli.wording import moment
     from ledger.database import open_database
     from projections.audit.policy import Policy
-    from projections.audit.rules import RULES
 
     path = Path(mkdtemp(prefix="keyledger-demo-")) / "ledger.db"
     database = open_database(str(path), create=True)
@@ -43,7 +42,7 @@ def demo(
     finally:
         database.close()
     with open_session(Options(ledger=str(path))) as session:
-        report = audited(session, Policy(), RULES, DEFAULT_END)
+        report = audited(session, Policy(), None, DEFAULT_END)
     deliver(report, Format.TABLE, console.Target(None))
     end = moment(DEFAULT_END)
     console.note(f"\nThis organization's last day is {end}. Look around in it:")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from audit_cli.wording import by, moment, short_id
+from ledger.audit_events import FindingWaived, KeyConfirmed, KeyLeakReported, KeyWarned, WaiverWithdrawn
 from ledger.events import (
     Event,
     KeyCreated,
@@ -62,10 +63,10 @@ def describe(event: Event, people: People) -> str:
         case KeyRevoked():
             return f"revoked by {who}{_reason(event.reason)}"
         case _:
-            return _described_elsewhere(event, who)
+            return _observation(event, who) or _mark(event, people, who) or event.topic
 
 
-def _described_elsewhere(event: Event, who: str) -> str:
+def _observation(event: Event, who: str) -> str | None:
     """What sources said of a key that was minted elsewhere."""
     match event:
         case KeyObserved():
@@ -75,7 +76,27 @@ def _described_elsewhere(event: Event, who: str) -> str:
         case KeyLinked():
             return f"{event.reporter}: {short_id(event.alias_id)} is the same key"
         case _:
-            return event.topic
+            return None
+
+
+def _mark(event: Event, people: People, who: str) -> str | None:
+    """What was said of a key beside its life."""
+    match event:
+        case FindingWaived():
+            owner = people.name(event.owner_id) or (event.personal.owner if event.personal else None)
+            answers = f", {owner} answers for it" if owner else ""
+            until = moment(event.expires_at)
+            return f"{event.rule} waived until {until} by {who}{answers}{_reason(event.reason)}"
+        case WaiverWithdrawn():
+            return f"waiver of {event.rule} withdrawn by {who}{_reason(event.reason)}"
+        case KeyLeakReported():
+            return f"its secret was found in {event.place} (reported by {who})"
+        case KeyConfirmed():
+            return f"confirmed as needed by {who}{_reason(event.reason)}"
+        case KeyWarned():
+            return f"its end was announced for {event.rule} by {who}, plan {short_id(event.plan_id)}"
+        case _:
+            return None
 
 
 def _created(event: KeyCreated, people: People) -> str:

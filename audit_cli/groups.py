@@ -8,6 +8,8 @@ from typer.core import TyperGroup
 
 GROUPS = (
     ("key", "Make, read and end keys.", ("key", "key_views", "key_revoke")),
+    ("policy", "Show and check audit policies.", ("policy",)),
+    ("rotation", "Rotate keys without breaking anybody.", ("rotation",)),
     ("member", "Who is in the organization.", ("member",)),
     ("use", "Append uses of keys.", ("use",)),
     ("import", "Import from AWS: keys and their uses.", ("imports",)),

@@ -100,12 +100,13 @@ def rotate(
 
     from audit_cli.session import clock, open_session
     from ledger.ids import format_id
+    from ledger.key_terms import Succession
     from ledger.moments import format_moment
 
     with open_session(options) as session:
         expires_at = UNSET if expires_in is None else _expiry(session, expires_in.duration, None)
         rotated = session.ledger.rotate_key(
-            session.organization, session.actor, session.key(key), overlap, expires_at
+            session.organization, session.actor, session.key(key), overlap, Succession(expires_at)
         )
     old_id, ends_at = format_id(rotated.old_id), format_moment(rotated.overlap_ends_at)
     _show_secret(rotated.successor, form, {"old_id": old_id, "overlap_ends_at": ends_at})
@@ -213,20 +214,32 @@ def _end_of_old(rotated: "RotatedKey", now: int) -> str:
     )
 
 
+def created_object(created: "CreatedKey") -> dict[str, Any]:
+    """A new key for machines, with its secret."""
+    from ledger.ids import format_id
+    from ledger.moments import format_moment
+
+    return {
+        "schema": CREATED_SCHEMA,
+        "organization": created.organization,
+        "id": format_id(created.id),
+        "name": created.name,
+        "secret": created.secret.reveal(),
+        "masked": created.secret.masked,
+        "expires_at": None if created.expires_at is None else format_moment(created.expires_at),
+    }
+
+
 def _show_secret(created: "CreatedKey", form: SecretFormat, more: dict[str, str] | None = None) -> None:
     from audit_cli.wording import moment
     from ledger.ids import format_id
-    from ledger.moments import format_moment
 
     key_id, secret, expires_at = format_id(created.id), created.secret, created.expires_at
     match form:
         case "secret":
             console.result(f"{secret.reveal()}\n")
         case "json":
-            shape: dict[str, Any] = {"schema": CREATED_SCHEMA, "organization": created.organization}
-            shape |= {"id": key_id, "name": created.name, "secret": secret.reveal(), "masked": secret.masked}
-            shape["expires_at"] = None if expires_at is None else format_moment(expires_at)
-            console.result_json(shape | (more or {}))
+            console.result_json(created_object(created) | (more or {}))
         case "table":
             console.result(
                 f"Organization  {created.organization}\n"

@@ -7,6 +7,7 @@ import typer
 from audit_cli import console
 from audit_cli.completion import complete_key
 from audit_cli.confirmation import YesOption, confirm
+from audit_cli.failures import COULD_NOT, tell
 from audit_cli.key import ReasonOption
 from audit_cli.options import Options, command
 
@@ -16,35 +17,45 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
+_SHOWN = 5
+
 
 @command(app, "revoke")
 def revoke(
     options: Options,
     keys: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="KEY...", autocompletion=complete_key, help="Ids, their beginnings, or names."
         ),
-    ],
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="EXPRESSION", help="All active keys such as 'service=pay* and owner=bob'."),
+    ] = None,
     reason: ReasonOption = None,
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be revoked.")] = False,
 ) -> None:
     """End keys for good.
 
-    They are refused from that moment on. All keys are looked up before the first is revoked.
+    They are refused from that moment on. All keys are looked up before the first is revoked. An expression
+    compares name, owner, service, caller, last_source, any_source, state or created_by with values in which *
+    stands for anything; `and` binds before `or`.
 
     Example: keyledger key revoke old-ci 9f3c2a10 --reason "replaced"
     """
     from audit_cli.session import open_session
-    from audit_cli.wording import short_id
     from ledger.actor import require_admin
 
+    if bool(keys) is (where is not None):
+        raise typer.BadParameter("say which keys, or which they are with --where")
     with open_session(options) as session:
         require_admin(session.actor, "revoke keys")
-        chosen = list({key.key_id: key for key in map(session.key, keys)}.values())
-        for key in chosen:
-            _require_revocable(session, key)
+        chosen = _named(session, keys or []) if where is None else _meant(session, where)
+        if not chosen:
+            console.note("No active key is such a one; nothing was revoked.")
+            return
         if dry_run:
             console.result(_plan(session, chosen))
             console.note("Nothing was revoked.")
@@ -53,9 +64,50 @@ def revoke(
             if console.is_interactive():
                 console.note(_plan(session, chosen))
             confirm(f"Revoke {'this key' if len(chosen) == 1 else f'these {len(chosen)} keys'} for good?")
-        for key in chosen:
+        _revoke(session, chosen, reason)
+
+
+def _named(session: "Session", references: list[str]) -> "list[Credential]":
+    chosen = list({key.key_id: key for key in map(session.key, references)}.values())
+    for key in chosen:
+        _require_revocable(session, key)
+    return chosen
+
+
+def _meant(session: "Session", expression: str) -> "list[Credential]":
+    """The keys minted here that an expression means and that are not revoked; of others it is only told."""
+    from ledger.events import KeyState
+    from ledger.ids import format_id
+    from projections.selection import parse_selection
+
+    selection = parse_selection(expression)
+    with session.view() as view:
+        meant = [record for record in view.records() if selection.means(record, session.now)]
+    elsewhere = [record for record in meant if not record.is_minted_here]
+    if elsewhere:
+        names = ", ".join(record.external_id or record.name for record in elsewhere[:_SHOWN])
+        more = f" and {len(elsewhere) - _SHOWN} more" if len(elsewhere) > _SHOWN else ""
+        console.note(f"To be revoked where they were minted, not here: {names}{more}")
+    here = (record for record in meant if record.is_minted_here and record.state is not KeyState.REVOKED)
+    return [session.key(format_id(record.id)) for record in here]
+
+
+def _revoke(session: "Session", keys: "list[Credential]", reason: str | None) -> None:
+    """Revoke one after the other; one that cannot be is told, and keeps none of the others from it."""
+    from audit_cli.wording import short_id
+    from ledger.errors import Refused
+
+    failed = 0
+    for key in keys:
+        try:
             session.ledger.revoke_key(session.organization, session.actor, key, reason)
+        except Refused as error:
+            failed += 1
+            tell(f"{key.name} ({short_id(key.key_id)}) was not revoked: {error}")
+        else:
             console.result(f"Revoked {key.name} ({short_id(key.key_id)}): it is refused from now on.\n")
+    if failed:
+        raise typer.Exit(COULD_NOT)
 
 
 def _require_revocable(session: "Session", key: "Credential") -> None:
@@ -73,7 +125,13 @@ def _plan(session: "Session", keys: list["Credential"]) -> str:
     with session.view() as view:
         records = {record.id: record for record in view.records()}
     rows = [
-        (record.name, short_id(record.id), record.owner, last_used(record, session.now))
+        (
+            record.name,
+            short_id(record.id),
+            record.owner,
+            last_used(record, session.now),
+            ", ".join(record.services),
+        )
         for record in (records[key.key_id] for key in keys)
     ]
-    return console.table(("Key", "Id", "Owner", "Last used"), rows, flexible=(0, 2))
+    return console.table(("Key", "Id", "Owner", "Last used", "Services"), rows, flexible=(0, 2, 4))

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from audit_cli import audit, backup, check, demo, events, init, rules, show_event, upgrade
+from audit_cli import (
+    audit,
+    audit_runs,
+    backup,
+    check,
+    demo,
+    events,
+    init,
+    rules,
+    show_event,
+    upgrade,
+    waivers,
+)
 from audit_cli.failures import (
     COULD_NOT,
     EXPOSED,
@@ -30,7 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for part in (init, demo, check, audit, rules, show_event, events, backup, upgrade):
+for part in (init, demo, check, audit, audit_runs, waivers, rules, show_event, events, backup, upgrade):
     app.add_typer(part.app)
 for group in GROUPS:
     app.add_typer(late_group(*group))

@@ -36,7 +36,7 @@ def explain(
         typer.Argument(metavar="RULE", autocompletion=complete_rule, help="As `keyledger rules` lists it."),
     ],
 ) -> None:
-    """Explain a rule: its meaning, its computation and what to do.
+    """Explain a rule: what it means, what to do.
 
     Example: keyledger explain unused-key
     """

@@ -21,7 +21,7 @@ from ledger.organization import Organization
 from ledger.schema import check_schema
 from ledger.secret import Peppers
 from ledger.settings import SETTINGS_FILE, Settings, load_peppers, load_settings
-from projections.view import View, open_view
+from projections.view import View, open_past_view, open_view
 
 
 class Session:
@@ -61,12 +61,19 @@ class Session:
         return self.ledger.find_key(self.organization, reference)
 
     @contextmanager
-    def view(self, as_of: int | None = None, *, of_now: bool = False) -> Iterator[View]:
+    def view(
+        self, as_of: int | None = None, *, of_now: bool = False, at_position: int | None = None
+    ) -> Iterator[View]:
         """The read side, caught up, with a bar where that takes long; `of_now` fixes it to a moment."""
         self.ledger.settle()
         organization_id = self.organization.id
         with progress("catching up") as bar:
-            opened = open_view(self.database, organization_id, as_of, bar.reach, self.now if of_now else None)
+            now = self.now if of_now else None
+            opened = (
+                open_view(self.database, organization_id, as_of, bar.reach, now)
+                if at_position is None
+                else open_past_view(self.database, organization_id, at_position, as_of)
+            )
             with opened as view:
                 bar.clear()
                 yield view

@@ -1,5 +1,6 @@
 """How options are read: durations, moments and the names of formats, each with its own complaint."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
@@ -33,6 +34,22 @@ def lifetime(text: str) -> Lifetime:
     return Lifetime(None if text == "never" else duration(text))
 
 
+class Until(NamedTuple):
+    """When something ends: a moment, or how long from now."""
+
+    at: int | timedelta
+
+
+def until(text: str) -> Until:
+    """Read `90d` or `2024-05-31T12:00:00Z`; anything else is wrong usage."""
+    return Until(moment(text) if is_dated(text) else duration(text))
+
+
+def is_dated(text: str) -> bool:
+    """Whether a text begins as a moment does."""
+    return _DATED.match(text) is not None
+
+
 def position(text: str) -> int:
     """Read `42`; a wrong one is wrong usage."""
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
@@ -54,6 +71,8 @@ def moment(text: str) -> int:
     except InvalidInput as error:
         raise typer.BadParameter(str(error)) from None
 
+
+_DATED = re.compile(r"\d{4}-")
 
 FormatOption: TypeAlias = Annotated[Format, typer.Option("--format", help="How to print it.")]
 SecretFormatOption: TypeAlias = Annotated[

@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.database import Database, sqlite_path
 from ledger.errors import InvalidInput, LedgerCorrupt, LedgerUnavailable, UnknownTopic
-from ledger.events import EVENT_TYPES
+from ledger.event_types import EVENT_TYPES
 from ledger.schema import SCHEMA_VERSION
 from ledger.sqlite import Sqlite
 

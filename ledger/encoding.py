@@ -9,7 +9,8 @@ from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
 from ledger.errors import LedgerCorrupt, UnknownTopic
-from ledger.events import EVENT_TYPES, Event
+from ledger.event_types import EVENT_TYPES
+from ledger.events import Event
 
 encode: Callable[[Event], bytes] = msgspec.msgpack.Encoder().encode
 

@@ -289,26 +289,3 @@ class CoverageReported(Event, frozen=True, array_like=True):
     covers_to: int
     source: str | None = None
     account: str | None = None
-
-
-EVENT_TYPES: tuple[type[Event], ...] = (
-    OrganizationCreated,
-    MemberAdded,
-    MemberRoleChanged,
-    MemberRemoved,
-    KeyCreated,
-    KeyRenamed,
-    KeyOwnerChanged,
-    KeyExpiryChanged,
-    KeyScopesChanged,
-    KeyDisabled,
-    KeyEnabled,
-    KeyRotated,
-    KeyRevoked,
-    KeyUsed,
-    KeyUseDenied,
-    KeyObserved,
-    KeyLinked,
-    KeyUsageSummarized,
-    CoverageReported,
-)

@@ -1,5 +1,7 @@
 """What an admin says of a key to be made or changed, and what comes of it."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from ledger.secret import Secret
@@ -22,6 +24,23 @@ class CreatedKey(msgspec.Struct, frozen=True):
     name: str
     secret: Secret
     expires_at: int | None = None
+
+
+def _forget(_created: CreatedKey) -> None:
+    pass
+
+
+class Succession(msgspec.Struct, frozen=True):
+    """How a key is succeeded: when the successor expires (UNSET: it lives as long as the key was to).
+
+    `keep` is given the successor before it is stored, so that no crash can lose its secret.
+    """
+
+    expires_at: int | msgspec.UnsetType | None = msgspec.UNSET
+    keep: Callable[[CreatedKey], object] = _forget
+
+
+AS_BEFORE = Succession()
 
 
 class RotatedKey(msgspec.Struct, frozen=True):

@@ -25,9 +25,10 @@ from ledger.events import (
     Role,
 )
 from ledger.intake import Item, OnBatch, OnRefused, Recording
-from ledger.key_terms import CreatedKey, KeyChanges, NewKey, RotatedKey
+from ledger.key_terms import AS_BEFORE, CreatedKey, KeyChanges, NewKey, RotatedKey, Succession
 from ledger.moments import MICROSECOND
 from ledger.organization import Organization
+from ledger.ownership import owner_of
 from ledger.schema import denied_uses, organizations
 from ledger.secret import DEFAULT_PREFIX, Peppers, Secret, check_prefix, new_secret
 from ledger.streams import Decision, Streams
@@ -58,7 +59,7 @@ class Ledger:
         self.clock = clock
         self.recorder = EventRecorder(database)
         self._streams = Streams(self.recorder)
-        self._random_bytes = random_bytes
+        self.random_bytes = random_bytes
         self._peppers = peppers
         self._known_keys: dict[bytes, set[bytes]] = {}
 
@@ -71,7 +72,7 @@ class Ledger:
         check_prefix(prefix)
         if name in self.organization_names():
             raise WrongState(f"there is an organization {name!r} already")
-        organization_id, member_id = ids.random_id(self._random_bytes), ids.random_id(self._random_bytes)
+        organization_id, member_id = ids.random_id(self.random_bytes), ids.random_id(self.random_bytes)
         founder = Actor(member_id, authentication, Role.ADMIN, admin.email)
         header = Stamp(organization_id, founder, self.clock()).header()
         founding: list[Event] = [
@@ -110,7 +111,7 @@ class Ledger:
 
     def add_member(self, org: Organization, actor: Actor, details: MemberDetails, role: Role) -> bytes:
         """Let a person in; returns the member's id."""
-        member_id = ids.random_id(self._random_bytes)
+        member_id = ids.random_id(self.random_bytes)
         stamp = self._stamp(org, actor, org.changed_at)
         self._decide(org.id, org.version, organization.add_member(org, member_id, details, role, stamp))
         return member_id
@@ -156,7 +157,7 @@ class Ledger:
         """Mint a key; the answer holds its secret, which is shown once."""
         require_admin(actor, "create keys")
         stamp = self._stamp(org, actor)
-        owner = self._owner(org, new.owner or actor.name)
+        owner = owner_of(org, new.owner or actor.name)
         created, decision = self._mint(org, new, owner, stamp, predecessor_id=None)
         self._streams.append([decision])
         return created
@@ -169,7 +170,7 @@ class Ledger:
         if not isinstance(changes.name, msgspec.UnsetType) and changes.name != key.name:
             decided.append(api_key.rename(key, changes.name, stamp))
         if not isinstance(changes.owner, msgspec.UnsetType):
-            owner = self._owner(org, changes.owner)
+            owner = owner_of(org, changes.owner)
             if (owner.member_id, owner.name) != (key.owner_id, key.owner):
                 decided.append(api_key.change_owner(owner, stamp))
         if not isinstance(changes.expires_at, msgspec.UnsetType) and changes.expires_at != key.expires_at:
@@ -209,11 +210,11 @@ class Ledger:
         actor: Actor,
         credential: Credential,
         overlap: timedelta = DEFAULT_OVERLAP,
-        expires_at: int | msgspec.UnsetType | None = msgspec.UNSET,
+        succession: Succession = AS_BEFORE,
     ) -> RotatedKey:
         """Mint a successor with the key's name, owner and scopes; the key works on until the overlap ends.
 
-        Where `expires_at` does not say otherwise, the successor gets the lifetime of the key anew.
+        Where `succession` does not say otherwise, the successor gets the lifetime of the key anew.
         """
         if not timedelta() <= overlap <= MAX_OVERLAP:
             raise InvalidInput(f"the overlap must be from 0 to {MAX_OVERLAP.days} days")
@@ -221,11 +222,13 @@ class Ledger:
         key = self.key(org, credential)
         stamp = self._stamp(org, actor, key.changed_at)
         owner = Owner(key.owner_id, key.owner)
+        expires_at = succession.expires_at
         if isinstance(expires_at, msgspec.UnsetType):
             expires_at = api_key.renewed_expiry(key, stamp.recorded_at)
         new = NewKey(key.name, expires_at=expires_at, scopes=key.scopes)
         successor, minted = self._mint(org, new, owner, stamp, predecessor_id=key.id)
         rotated = api_key.rotate(key, successor.id, overlap // MICROSECOND, stamp)
+        succession.keep(successor)
         self._streams.append([Decision(key.id, key.version + 1, rotated), minted])
         return RotatedKey(key.id, successor, rotated.overlap_ends_at)
 
@@ -246,7 +249,7 @@ class Ledger:
         recording = Recording(
             self.recorder,
             lambda: self._stamp(org, actor),
-            self._random_bytes,
+            self.random_bytes,
             self._known_keys.setdefault(org.id, set()),
         )
         return recording.run(items, on_refused, on_batch)
@@ -258,7 +261,7 @@ class Ledger:
         """
         if presented is None:
             return look(self.database, self._peppers, secret, self.clock())
-        return check(self.recorder, self._peppers, secret, presented, self.clock, self._random_bytes)
+        return check(self.recorder, self._peppers, secret, presented, self.clock, self.random_bytes)
 
     def settle(self) -> None:
         """Append the denials that were counted in minutes that are over, so that readers see them."""
@@ -276,8 +279,8 @@ class Ledger:
     def _mint(
         self, org: Organization, new: NewKey, owner: Owner, stamp: Stamp, predecessor_id: bytes | None
     ) -> tuple[CreatedKey, Decision]:
-        key_id = ids.random_id(self._random_bytes)
-        secret = new_secret(org.secret_prefix, self._random_bytes)
+        key_id = ids.random_id(self.random_bytes)
+        secret = new_secret(org.secret_prefix, self.random_bytes)
         pepper_id = self._peppers.current
         event = KeyCreated(
             *stamp.header(),
@@ -293,14 +296,6 @@ class Ledger:
         )
         created = CreatedKey(org.name, key_id, event.name, secret, event.expires_at)
         return created, Decision(key_id, 1, event)
-
-    def _owner(self, org: Organization, name: str | None) -> Owner:
-        if name is None:
-            return Owner()
-        try:
-            return Owner(member_id=org.member(name).id)
-        except NotFound:
-            return Owner(name=api_key.validate_name(name))
 
     def _decide(self, stream_id: bytes, version: int, event: Event) -> None:
         self._streams.append([Decision(stream_id, version + 1, event)])

@@ -11,19 +11,20 @@ from ledger.errors import InvalidInput
 from ledger.secret import Peppers
 
 SETTINGS_FILE = "keyledger.toml"
-NAMES = ("url", "org", "actor", "pepper_file")
+NAMES = ("url", "org", "actor", "pepper_file", "policy")
 MIN_PEPPER = 32
 
 _OTHERS = 0o077
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What a command goes by; `url` is a path or SQLAlchemy URL, and None is `not said`."""
+    """What a command goes by; `url` is a path or SQLAlchemy URL, `policy` a file or pack. None: not said."""
 
     url: str
     org: str | None = None
     actor: str | None = None
     pepper_file: Path | None = None
+    policy: str | None = None
 
 
 def load_settings(
@@ -42,7 +43,13 @@ def load_settings(
         org=said["org"],
         actor=said["actor"],
         pepper_file=Path(pepper_file).expanduser() if pepper_file else None,
+        policy=said["policy"],
     )
+
+
+def is_policy_file(source: str) -> bool:
+    """Whether a policy is named by its file; other names are those of packs."""
+    return source.endswith(".toml") or "/" in source
 
 
 def load_peppers(path: Path) -> Peppers:
@@ -95,7 +102,11 @@ def _read_file(path: Path) -> dict[str, str]:
 
 
 def _from_folder(folder: Path, name: str, value: str) -> str:
-    is_path = name == "pepper_file" or (name == "url" and "://" not in value)
+    is_path = (
+        name == "pepper_file"
+        or (name == "url" and "://" not in value)
+        or (name == "policy" and is_policy_file(value))
+    )
     return str(folder / Path(value).expanduser()) if is_path and value else value
 
 

@@ -39,7 +39,7 @@ class Streams:
     def key(self, key_id: bytes) -> ApiKey:
         """A key that was minted here, as its events tell."""
         key: ApiKey | None = None
-        for version, event in self._events(key_id):
+        for version, event in self.events(key_id):
             key = api_key.evolve(key, key_id, version, event)
         if key is None:
             raise NotFound(f"no key {format_id(key_id)} was minted here")
@@ -48,7 +48,7 @@ class Streams:
     def organization(self, organization_id: bytes) -> Organization:
         """An organization, as its events tell."""
         found: Organization | None = None
-        for version, event in self._events(organization_id):
+        for version, event in self.events(organization_id):
             found = organization.evolve(found, organization_id, version, event)
         if found is None:
             raise NotFound(f"there is no organization {format_id(organization_id)}")
@@ -72,7 +72,8 @@ class Streams:
         except IntegrityError as error:
             raise Conflict(CONFLICT) from error
 
-    def _events(self, stream_id: bytes) -> list[tuple[int, Event]]:
+    def events(self, stream_id: bytes) -> list[tuple[int, Event]]:
+        """The events of a stream with their versions, in order."""
         found = self._store.get(UUID(bytes=stream_id))
         return [(e.originator_version, e.event) for e in found if isinstance(e, StreamEvent)]
 

@@ -56,20 +56,22 @@ def catch_up(database: Database, on_progress: OnProgress | None = None) -> int:
     return _advance(database, database, found.ledger_position, on_progress=on_progress)
 
 
-def project_into_memory(database: Database, clip: Clip | None = None) -> Database:
-    """A private read model up to the end of the ledger, for readers that may not write.
+def project_into_memory(database: Database, clip: Clip | None = None, until: int | None = None) -> Database:
+    """A private read model up to the end of the ledger, for readers that may not write, or up to a position.
 
-    With `clip`, which changes or drops events, it begins from nothing; without, from the rows that there are.
+    With `clip`, which changes or drops events, it begins from nothing; without, from the rows that there are
+    where these do not tell of more.
     """
     memory = in_memory()
     with database.read() as source:
         has_rows = clip is None and TABLES.exist(source)
+        has_rows = has_rows and (until is None or TABLES.position(source) <= until)
     with memory.write() as target, database.read() as source:
         TABLES.create(target)
         if has_rows:
             TABLES.hold(source)
             _copy(source, target)
-        goal = max_position(source)
+        goal = max_position(source) if until is None else until
     _advance(database, memory, goal, clip)
     return memory
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from ledger.audit_events import FindingWaived, KeyConfirmed, KeyLeakReported, KeyWarned, WaiverWithdrawn
 from ledger.events import (
     CoverageReported,
     Event,
@@ -43,6 +44,7 @@ class Batch:
         self.links: list[Placed[KeyLinked]] = []
         self.summaries: list[Placed[KeyUsageSummarized]] = []
         self.coverage: list[Placed[CoverageReported]] = []
+        self.marks: list[tuple[bytes, int]] = []
         self.timeline: list[tuple[bytes, int]] = []
         self.latest_at = 0
 
@@ -60,6 +62,9 @@ class Batch:
                 self.timeline.append((event.key_id, position))
             case CoverageReported():
                 self.coverage.append(Placed(position, stream_id, event))
+            case FindingWaived() | WaiverWithdrawn() | KeyLeakReported() | KeyConfirmed() | KeyWarned():
+                self.marks.append((event.organization_id, position))
+                self.timeline.append((event.key_id, position))
             case MemberAdded() | MemberRoleChanged() | MemberRemoved():
                 self.members.append(Placed(position, stream_id, event))
             case _ if isinstance(event, KeyFact):

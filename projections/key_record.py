@@ -7,6 +7,7 @@ import msgspec
 from ledger.api_key import denial
 from ledger.events import DenialReason, KeyKind, KeyState
 from ledger.moments import MICROSECOND
+from projections.marks import NO_MARKS, Marks
 
 MINTED_HERE = "keyledger"
 
@@ -88,6 +89,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     addresses: tuple[AddressUse, ...] = ()
     denials: tuple[Denial, ...] = ()
     covered: tuple[tuple[int, int], ...] = ()
+    marks: Marks = NO_MARKS
 
     @property
     def is_minted_here(self) -> bool:

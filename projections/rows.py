@@ -29,6 +29,7 @@ def apply(connection: Connection, tables: KeyTables, batch: Batch) -> None:
     _insert(connection, tables.links, _fields(batch.links, tables.links), ignore_repeats=True)
     _insert(connection, tables.summaries, _fields(batch.summaries, tables.summaries))
     _insert(connection, tables.coverage, _fields(batch.coverage, tables.coverage))
+    _insert(connection, tables.marks, [{"organization_id": o, "position": p} for o, p in batch.marks])
     _insert(connection, tables.timeline, [{"key_id": k, "position": p} for k, p in batch.timeline])
 
 

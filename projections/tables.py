@@ -23,7 +23,7 @@ from projections.members import MemberRow
 from projections.tallies import Tally
 
 # Raise it whenever a table or the meaning of a column changes: the next reader then rebuilds.
-READ_MODEL_VERSION = 2
+READ_MODEL_VERSION = 3
 
 _COLUMN_TYPES: dict[type, type[TypeEngine[Any]] | TypeEngine[Any]] = {
     bytes: LargeBinary,
@@ -49,6 +49,11 @@ class KeyTables:
         self.timeline = self._table(
             "key_timeline",
             Column("key_id", LargeBinary, primary_key=True),
+            Column("position", BigInteger, primary_key=True),
+        )
+        self.marks = self._table(
+            "key_marks",
+            Column("organization_id", LargeBinary, primary_key=True),
             Column("position", BigInteger, primary_key=True),
         )
         self.links = self._table(

@@ -1,20 +1,26 @@
 """What readers see: the keys of one organization at one moment, from rows that are caught up first."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
+from operator import attrgetter
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from ledger.database import Database
 from ledger.errors import NotFound
+from ledger.event_store import max_position
 from ledger.ids import format_id
 from ledger.moments import LATEST, MICROSECOND
 from ledger.recorded import Recorded, events_at
 from ledger.usage import FUTURE_TOLERANCE
 from projections.as_of import clip
 from projections.catch_up import OnProgress, catch_up, project_into_memory
+from projections.daily_rows import read_daily_use
+from projections.daily_use import DailyUse
 from projections.key_record import KeyRecord
+from projections.marks import Marks, fold_marks
 from projections.members import MemberRow
 from projections.records import read_links, read_members, read_records
 from projections.tables import TABLES
@@ -49,6 +55,13 @@ class View:
             return record
         raise NotFound(f"there was no key {format_id(key_id)} in this organization then")
 
+    def daily_use(self, key_ids: Collection[bytes], first_day: int, last_day: int) -> DailyUse:
+        """The uses of some keys by day, in the order of the keys; days are counted from 1970 in UTC."""
+        links = read_links(self._rows, self._organization_id)
+        names = {key_id: key_id for key_id in key_ids}
+        names |= {alias: key for alias, key in links.items() if key in names}
+        return read_daily_use(self._rows, names, first_day, last_day)
+
     def timeline(self, key_id: bytes) -> list[Recorded]:
         """What happened to a key by the moment of the view, uses apart, in the order in which it happened."""
         keys, timeline = TABLES.keys, TABLES.timeline
@@ -62,8 +75,26 @@ class View:
         return sorted(happened, key=lambda recorded: (recorded.event.occurred_at, recorded.position))
 
     def _known(self, records: list[KeyRecord]) -> list[KeyRecord]:
-        """Those of the keys that were there by the moment of the view."""
-        return [record for record in records if record.known_since <= self._until]
+        """Those of the keys that were there by the moment of the view, with what was said of them."""
+        marks = self._marks()
+        known = [record for record in records if record.known_since <= self._until]
+        if not marks:
+            return known
+        return [
+            msgspec.structs.replace(record, marks=marks[record.id]) if record.id in marks else record
+            for record in known
+        ]
+
+    def _marks(self) -> dict[bytes, Marks]:
+        table = TABLES.marks
+        query = select(table.c.position).where(table.c.organization_id == self._organization_id)
+        positions = self._rows.execute(query).scalars().all()
+        if not positions:
+            return {}
+        found = sorted(events_at(self._ledger, positions), key=attrgetter("position"))
+        told = ((each.position, each.event) for each in found if each.event.occurred_at <= self._until)
+        links = read_links(self._rows, self._organization_id)
+        return fold_marks(told, links, {member.member_id: member.email for member in self.members()})
 
 
 @contextmanager
@@ -95,6 +126,26 @@ def open_view(
                 yield View(rows, ledger, organization_id, as_of)
             return
     kept = project_into_memory(database, partial(clip, at=as_of))
+    with kept.read() as rows, database.read() as ledger:
+        yield View(rows, ledger, organization_id, as_of)
+
+
+@contextmanager
+def open_past_view(
+    database: Database, organization_id: bytes, position: int, as_of: int | None = None
+) -> Iterator[View]:
+    """What was known of an organization when the ledger went up to a position, folded in memory.
+
+    It is judged at the moment `as_of`, or at that of the record of the last event.
+    """
+    with database.read() as ledger:
+        last = max_position(ledger)
+        if not 1 <= position <= last:
+            raise NotFound(f"there is no event at position {position}; the ledger's last is {last}")
+        if as_of is None:
+            (found,) = events_at(ledger, [position])
+            as_of = found.event.recorded_at
+    kept = project_into_memory(database, partial(clip, at=as_of), until=position)
     with kept.read() as rows, database.read() as ledger:
         yield View(rows, ledger, organization_id, as_of)
 

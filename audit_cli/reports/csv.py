@@ -3,8 +3,11 @@
 import csv
 import io
 
+import msgspec
+
+from audit_cli.reports.assessed import as_finding
 from audit_cli.reports.terminal import printable
-from projections.audit.findings import Finding
+from projections.audit.findings import Finding, FindingWaiver
 from projections.audit.report import AuditReport
 
 _FINDING = tuple(Finding.__struct_fields__)
@@ -14,7 +17,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def render_csv(report: AuditReport) -> str:
-    """A header, then a row for each finding with what the audit ran on; lines end in CR LF.
+    """A header, then a row for each finding (and assessment) with what the audit ran on; lines end in CR LF.
 
     Evidence is positions separated by blanks. Write it without translating newlines.
     """
@@ -22,7 +25,8 @@ def render_csv(report: AuditReport) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow((*_FINDING, *_SCOPE))
     scope = [cell(getattr(report, name)) for name in _SCOPE]
-    writer.writerows([*_cells(finding), *scope] for finding in report.findings)
+    writer.writerows([*_cells(msgspec.structs.asdict(finding)), *scope] for finding in report.findings)
+    writer.writerows([*_cells(as_finding(assessment)), *scope] for assessment in report.unfound)
     return text.getvalue()
 
 
@@ -33,6 +37,15 @@ def cell(value: object) -> str:
     return f"'{shown}" if text.startswith(_FORMULA) else shown
 
 
-def _cells(finding: Finding) -> list[str]:
-    values = (getattr(finding, name) for name in _FINDING)
-    return [cell(" ".join(map(str, value)) if isinstance(value, tuple) else value) for value in values]
+def _cells(row: dict[str, object]) -> list[str]:
+    return [cell(_flat(value)) for value in row.values()]
+
+
+def _flat(value: object) -> object:
+    match value:
+        case tuple():
+            return " ".join(map(str, value))
+        case FindingWaiver():
+            return f"until {value.until}, {value.owner or 'nobody'}: {value.reason}"
+        case _:
+            return value

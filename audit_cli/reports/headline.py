@@ -2,20 +2,22 @@
 
 from collections import Counter
 
+from audit_cli.reports.policy_line import policy_line
+from projections.audit.compliance import ComplianceReport
+from projections.audit.findings import Finding
 from projections.audit.report import AuditReport
 from projections.audit.severity import WORST_FIRST
 from projections.audit.usage_state import UsageState
 
 
-def headline(report: AuditReport) -> list[tuple[str, str]]:
+def headline(report: AuditReport | ComplianceReport) -> list[tuple[str, str]]:
     """Whose audit of what, by which measure: labels and texts, in order."""
-    policy = ", ".join(f"{name}={_setting(value)}" for name, value in report.policy.items())
     sealed = "not sealed" if report.checkpoint is None else f"checkpoint {report.checkpoint}"
     return [
         ("Organization", report.organization),
         ("As of", report.as_of),
         ("Ledger", f"position {report.position}, {sealed}"),
-        ("Policy", policy),
+        ("Policy", policy_line(report.policy)),
         ("Policy hash", report.policy_sha256),
         ("Versions", f"rules {report.rules_version}, keyledger {report.tool_version}"),
     ]
@@ -24,6 +26,26 @@ def headline(report: AuditReport) -> list[tuple[str, str]]:
 def summary(report: AuditReport) -> str:
     """The figures in two sentences: findings by severity, and how the active keys are used."""
     return f"{_findings(report)} {_usage(report)}"
+
+
+def changes(report: AuditReport) -> list[str]:
+    """What has changed since an earlier audit, in a sentence, then what is resolved; nothing unless asked."""
+    if report.since is None:
+        return []
+    since = report.since
+    counts = f"{len(since.new)} new, {len(since.persisting)} persisting, {len(since.resolved)} resolved"
+    gone = [f"{each.rule} on {each.key_name}" if each.rule else each.id for each in since.resolved]
+    told = f": {', '.join(gone)}" if gone else ""
+    return [f"Since {since.since}: {counts}{told}."]
+
+
+def told(finding: Finding) -> str:
+    """What a finding says, and by whom it was accepted."""
+    waiver = finding.waiver
+    if waiver is None:
+        return finding.message
+    owner = f" by {waiver.owner}" if waiver.owner else ""
+    return f"{finding.message} (waived until {waiver.until}{owner}: {waiver.reason})"
 
 
 def _findings(report: AuditReport) -> str:
@@ -42,7 +64,3 @@ def _usage(report: AuditReport) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _setting(value: str | int) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,6 +4,7 @@ import msgspec
 
 from audit_cli.reports.columns import GAP, SEVERITY_WIDTH, columns
 from audit_cli.reports.terminal import MIN_WIDTH, painted, wrapped
+from projections.audit.judging import Need
 from projections.audit.remedy import aws_remedy_template, remedy_template
 from projections.audit.rule import Rule
 
@@ -36,6 +37,7 @@ def explanation(rule: Rule, width: int = 80, *, color: bool = False) -> str:
     sections = (
         ("Why it matters", [_paragraph(rule.reason, width)]),
         ("How it is computed", [_paragraph(rule.method, width)]),
+        ("What it can judge", [_paragraph(_judging(rule), width)]),
         (
             "What to do",
             [_paragraph(rule.resolution, width), *(_INDENT * 2 + command for command in commands)],
@@ -49,6 +51,13 @@ def explanation(rule: Rule, width: int = 80, *, color: bool = False) -> str:
 
 def _paragraph(text: str, width: int) -> str:
     return wrapped(text, width, indent=_INDENT)
+
+
+def _judging(rule: Rule) -> str:
+    """Of which keys the rule is asked, what it has to know to pass one, and whether it is on by itself."""
+    known = "" if rule.need is Need.NOTHING else f" It passes a key only where it is known {rule.need}."
+    shy = "" if rule.default_on else " It is off unless a policy switches it on or --rule asks for it."
+    return f"It is asked of {rule.scope}.{known}{shy}"
 
 
 def _described(rule: Rule) -> dict[str, object]:

@@ -4,6 +4,7 @@ from ipaddress import ip_address
 
 from ledger.moments import MICROSECOND, format_duration, format_moment
 from projections.audit import controls
+from projections.audit.judging import Need, Scope
 from projections.audit.remedy import Action
 from projections.audit.rule import Context, Rule, Verdict, callers_of, listed, verdict
 from projections.audit.severity import Severity
@@ -86,6 +87,7 @@ DENIED_ATTEMPTS = Rule(
         controls.ISO_MONITORING,
     ),
     check=_denied_attempts,
+    need=Need.REFUSALS,
 )
 
 SHARED_KEY = Rule(
@@ -112,4 +114,6 @@ SHARED_KEY = Rule(
         controls.OWASP_REUSE,
     ),
     check=_shared,
+    scope=Scope.LIVE,
+    need=Need.CALLERS,
 )

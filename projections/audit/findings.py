@@ -6,10 +6,12 @@ from enum import StrEnum
 import msgspec
 
 from ledger import ids
+from ledger.moments import format_moment
 from projections.audit.remedy import remedy
 from projections.audit.rule import Context, Rule, Verdict
 from projections.audit.severity import Severity
 from projections.key_record import KeyRecord
+from projections.marks import Waiver
 
 _ID_DIGITS = 16
 
@@ -19,6 +21,15 @@ class FindingStatus(StrEnum):
 
     OPEN = "open"
     WAIVED = "waived"
+
+
+class FindingWaiver(msgspec.Struct, frozen=True):
+    """The waiver by which a finding was accepted: until when, why, and who answers for it."""
+
+    until: str
+    reason: str
+    owner: str | None
+    position: int
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -34,6 +45,7 @@ class Finding(msgspec.Struct, frozen=True):
     message: str
     evidence: tuple[int, ...]
     remedy: str
+    waiver: FindingWaiver | None = None
 
 
 def finding_id(rule_id: str, key_id: bytes) -> str:
@@ -44,7 +56,7 @@ def finding_id(rule_id: str, key_id: bytes) -> str:
 def findings_on(record: KeyRecord, context: Context, rules: Iterable[Rule]) -> list[Finding]:
     """What the rules say of a key."""
     judged = ((rule, rule.check(record, context)) for rule in rules)
-    return [_finding(rule, record, verdict) for rule, verdict in judged if verdict is not None]
+    return [_finding(rule, record, verdict, context.as_of) for rule, verdict in judged if verdict is not None]
 
 
 def worst_first(finding: Finding) -> tuple[int, str, str, str]:
@@ -61,16 +73,24 @@ def open_at_least(findings: Iterable[Finding], threshold: Severity) -> list[Find
     ]
 
 
-def _finding(rule: Rule, record: KeyRecord, verdict: Verdict) -> Finding:
+def _finding(rule: Rule, record: KeyRecord, verdict: Verdict, as_of: int) -> Finding:
+    waiver = record.marks.waiver(rule.id)
+    if waiver is not None and waiver.expires_at <= as_of:
+        waiver = None
     return Finding(
         id=finding_id(rule.id, record.id),
         rule=rule.id,
         severity=rule.severity,
-        status=FindingStatus.OPEN,
+        status=FindingStatus.OPEN if waiver is None else FindingStatus.WAIVED,
         key_id=ids.format_id(record.id),
         key_name=record.name,
         external_id=record.external_id,
         message=verdict.message,
         evidence=verdict.evidence,
         remedy=remedy(rule.action, record),
+        waiver=None if waiver is None else _told(waiver),
     )
+
+
+def _told(waiver: Waiver) -> FindingWaiver:
+    return FindingWaiver(format_moment(waiver.expires_at), waiver.reason, waiver.owner, waiver.position)

@@ -2,6 +2,7 @@
 
 from ledger.moments import MICROSECOND, format_duration, format_moment
 from projections.audit import controls
+from projections.audit.judging import Need, Scope
 from projections.audit.remedy import Action
 from projections.audit.rule import Context, Rule, Verdict, verdict
 from projections.audit.severity import Severity
@@ -81,6 +82,8 @@ UNUSED_KEY = Rule(
         controls.OWASP_OFFBOARDING,
     ),
     check=_unused,
+    scope=Scope.LIVE,
+    need=Need.LAST_USE,
 )
 
 NEVER_USED_KEY = Rule(
@@ -108,6 +111,8 @@ NEVER_USED_KEY = Rule(
         controls.OWASP_OFFBOARDING,
     ),
     check=_never_used,
+    scope=Scope.LIVE,
+    need=Need.LAST_USE,
 )
 
 NO_USAGE_DATA = Rule(
@@ -138,4 +143,5 @@ NO_USAGE_DATA = Rule(
         controls.ISO_LOGGING,
     ),
     check=_no_usage_data,
+    scope=Scope.LIVE,
 )

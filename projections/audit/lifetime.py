@@ -3,6 +3,7 @@
 from ledger.events import KeyState
 from ledger.moments import MICROSECOND, format_duration, format_moment
 from projections.audit import controls
+from projections.audit.judging import Need, Scope
 from projections.audit.remedy import Action
 from projections.audit.rule import Context, Rule, Verdict, callers_of, verdict
 from projections.audit.severity import Severity
@@ -84,6 +85,7 @@ AGED_KEY = Rule(
         controls.OWASP_LONG_LIVED,
     ),
     check=_aged,
+    scope=Scope.LIVE,
 )
 
 USED_AFTER_REVOCATION = Rule(
@@ -112,6 +114,8 @@ USED_AFTER_REVOCATION = Rule(
         controls.OWASP_OFFBOARDING,
     ),
     check=_used_after_revocation,
+    scope=Scope.REVOKED,
+    need=Need.ALL_USES,
 )
 
 ROTATION_UNFINISHED = Rule(
@@ -141,4 +145,6 @@ ROTATION_UNFINISHED = Rule(
         controls.OWASP_LONG_LIVED,
     ),
     check=_rotation_unfinished,
+    scope=Scope.ROTATED,
+    need=Need.ALL_USES,
 )

@@ -3,6 +3,7 @@
 import re
 
 from projections.audit import controls
+from projections.audit.judging import Scope
 from projections.audit.remedy import Action
 from projections.audit.rule import Context, Rule, Verdict, verdict
 from projections.audit.severity import Severity
@@ -87,4 +88,5 @@ UNDESCRIPTIVE_NAME = Rule(
     action=Action.RENAME,
     controls=(controls.NIST_IDENTIFIERS, controls.ISO_INVENTORY),
     check=_undescriptive,
+    scope=Scope.NAMED,
 )

@@ -2,18 +2,20 @@
 
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
 from ledger.errors import InvalidInput
-from ledger.moments import format_duration
+from projections.audit.override import Override, canonical_threshold
+from projections.audit.rule_setting import RuleSetting, canonical_settings, merged
 
 _SECOND = timedelta(seconds=1)
 _MINIMUM = {"shared_callers": 2, "shared_addresses": 2, "denied_attempts": 1}
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an organization tolerates.
+    """What an organization tolerates: thresholds, then settings of rules, then overrides for some keys.
 
     Durations are whole seconds, so that the canonical form says them exactly.
     Raises InvalidInput for a threshold that makes no sense.
@@ -29,6 +31,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     denied_within: timedelta = timedelta(days=30)
     coverage_tolerance: timedelta = timedelta(hours=48)
     assume_coverage: bool = True
+    max_waiver: timedelta = timedelta(days=365)
+    rules: dict[str, RuleSetting] = {}
+    overrides: tuple[Override, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse an impossible policy, wherever it comes from."""
@@ -38,17 +43,33 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                     _check_duration(name, duration)
                 case int() as count if name in _MINIMUM:
                     _check_count(name, count)
+        for override in self.overrides:
+            self.overridden(override)
 
-    def canonical(self) -> dict[str, str | int | bool]:
-        """The policy as reports print it: durations as `45d`, in the order of the fields."""
-        return {
-            name: format_duration(value) if isinstance(value, timedelta) else value
-            for name, value in msgspec.structs.asdict(self).items()
-        }
+    def overridden(self, override: Override) -> "Policy":
+        """The policy for the keys of one of its overrides."""
+        rules = merged(self.rules, override.rules)
+        changes: dict[str, Any] = {**override.thresholds, "rules": rules, "overrides": ()}
+        return msgspec.structs.replace(self, **changes)
+
+    def canonical(self) -> dict[str, Any]:
+        """The policy as reports print it: durations as `45d`, in the order of the fields.
+
+        Rules and overrides are told only where there are any, by the names of policy files.
+        """
+        told: dict[str, Any] = {name: canonical_threshold(getattr(self, name)) for name in THRESHOLDS}
+        if self.rules:
+            told["rules"] = canonical_settings(self.rules)
+        if self.overrides:
+            told["override"] = [override.canonical() for override in self.overrides]
+        return told
 
     def sha256(self) -> str:
         """SHA-256 in hexadecimal over the canonical JSON: sorted keys, no blanks."""
         return sha256(msgspec.json.encode(self.canonical(), order="sorted")).hexdigest()
+
+
+THRESHOLDS = tuple(name for name in Policy.__struct_fields__ if name not in {"rules", "overrides"})
 
 
 def _check_duration(name: str, duration: timedelta) -> None:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
+from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -10,7 +12,10 @@ import msgspec
 from ledger.errors import InvalidInput
 from ledger.events import KeyKind
 from ledger.moments import format_moment
+from projections.audit.assessments import Assessment, assessments_of
+from projections.audit.comparison import Comparison
 from projections.audit.findings import Finding, FindingStatus, findings_on, worst_first
+from projections.audit.measure import Measures
 from projections.audit.policy import Policy
 from projections.audit.rule import Rule, context_of
 from projections.audit.rules import RULES, RULES_VERSION
@@ -21,6 +26,10 @@ from projections.listed_key import ListedKey, listed_key
 
 SCHEMA = "keyledger.audit/1"
 
+_DIGESTED = (
+    *("schema", "organization", "as_of", "position", "checkpoint", "policy", "policy_sha256"),
+    *("rules_version", "summary", "keys", "findings"),
+)
 _MILLIONTH_OF_A_DAY = timedelta(days=1) // 1_000_000
 
 
@@ -85,22 +94,46 @@ class AuditReport(msgspec.Struct, frozen=True):
     as_of: str
     position: int
     checkpoint: str | None
-    policy: dict[str, str | int | bool]
+    policy: dict[str, Any]
     policy_sha256: str
     rules_version: str
     tool_version: str
     summary: Summary
     judged: list[Judged]
     findings: list[Finding]
+    assessments: list[Assessment] | None = None
+    since: Comparison | None = None
+
+    @property
+    def unfound(self) -> list[Assessment]:
+        """What came of rules and keys of which no finding tells; nothing unless it was asked for."""
+        return [assessment for assessment in self.assessments or () if not assessment.is_finding]
 
     @property
     def keys(self) -> list[AuditedKey]:
         """The keys as they are printed; made on demand, since most formats print findings alone."""
         return [judged.row() for judged in self.judged]
 
+    @property
+    def open_findings(self) -> list[Finding]:
+        """Those that nobody has accepted."""
+        return [finding for finding in self.findings if finding.status is FindingStatus.OPEN]
+
+    def sha256(self) -> bytes:
+        """The digest: SHA-256 of the report as JSON with sorted keys, without the version of the tool.
+
+        What was only asked for in passing, such as assessments, makes no difference.
+        """
+        document = self.document()
+        said = {name: document[name] for name in _DIGESTED}
+        return sha256(msgspec.json.encode(said, order="sorted")).digest()
+
     def document(self) -> dict[str, object]:
-        """The report as `keyledger.audit/1` has it."""
+        """The report as `keyledger.audit/1` has it; the last two fields only where they were asked for."""
         fields = msgspec.structs.asdict(self) | {"judged": self.keys}
+        for name in ("assessments", "since"):
+            if fields[name] is None:
+                del fields[name]
         return {"keys" if name == "judged" else name: value for name, value in fields.items()}
 
 
@@ -109,23 +142,19 @@ def audit(
     records: Iterable[KeyRecord],
     *,
     include_temporary: bool = False,
-    rules: tuple[Rule, ...] = RULES,
+    rules: tuple[Rule, ...] | None = None,
+    assess: bool = False,
 ) -> AuditReport:
     """Judge every key by every rule; the same input gives the same report, in whichever order the keys come.
 
+    Without `rules` the policy says which of all are on; `assess` adds what came of each rule on each key.
     Raises InvalidInput where there is no rule to judge by: that nothing was looked for is no clean audit.
     """
-    if not rules:
+    measures = Measures(scope.policy, RULES if rules is None else rules, chosen=rules is not None)
+    if not measures.rules:
         raise InvalidInput("there is no rule to audit by; switch at least one on")
-    judged: list[Judged] = []
-    findings: list[Finding] = []
-    for record in records:
-        if include_temporary or record.kind is KeyKind.LONG_LIVED:
-            context = context_of(record, scope.as_of, scope.policy)
-            judged.append(Judged(record, context.usage, scope.as_of))
-            findings += findings_on(record, context, rules)
-    judged.sort(key=lambda each: (each.record.name, each.record.id))
-    findings.sort(key=worst_first)
+    kept = (record for record in records if include_temporary or record.kind is KeyKind.LONG_LIVED)
+    judged, findings, assessments = _judged(kept, scope.as_of, measures, assess=assess)
     return AuditReport(
         schema=SCHEMA,
         organization=scope.organization,
@@ -136,10 +165,32 @@ def audit(
         policy_sha256=scope.policy.sha256(),
         rules_version=RULES_VERSION,
         tool_version=scope.tool_version,
-        summary=_summary(len(judged), findings, rules),
+        summary=_summary(len(judged), findings, measures.rules),
         judged=judged,
         findings=findings,
+        assessments=assessments if assess else None,
     )
+
+
+def _judged(
+    records: Iterable[KeyRecord], as_of: int, measures: Measures, *, assess: bool
+) -> tuple[list[Judged], list[Finding], list[Assessment]]:
+    """The keys, what was found and, where that is wanted, what came of every rule: each in printed order."""
+    judged: list[Judged] = []
+    findings: list[Finding] = []
+    assessments: list[Assessment] = []
+    for record in records:
+        measure = measures.of(record)
+        context = context_of(record, as_of, measure.policy)
+        judged.append(Judged(record, context.usage, as_of))
+        found = findings_on(record, context, measure.rules)
+        findings += found
+        if assess:
+            assessments += assessments_of(record, context, measure, found)
+    judged.sort(key=lambda each: (each.record.name, each.record.id))
+    findings.sort(key=worst_first)
+    assessments.sort(key=attrgetter("key_name", "key_id", "rule"))
+    return judged, findings, assessments
 
 
 def days(duration: timedelta | None) -> int | float | None:

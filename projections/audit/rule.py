@@ -6,6 +6,7 @@ import msgspec
 
 from ledger.events import KeyKind, KeyState
 from projections.audit.controls import Control
+from projections.audit.judging import Need, Scope
 from projections.audit.policy import Policy
 from projections.audit.remedy import Action
 from projections.audit.severity import Severity
@@ -36,7 +37,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A question that is asked of every key; its id is stable for ever.
 
     `meaning`, `reason` (why it matters, and so much) and `method` (how it is computed) explain a finding,
-    `resolution` says what to do about it and `action` is the command that begins it.
+    `resolution` says what to do about it and `action` is the command that begins it. That it found nothing
+    wrong with a key means something only within its `scope` and where its `need` is known. A policy may
+    switch it on or off, whatever `default_on` says.
     """
 
     id: str
@@ -49,6 +52,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     controls: tuple[Control, ...]
     check: Callable[[KeyRecord, Context], Verdict | None]
+    scope: Scope = Scope.ANY
+    need: Need = Need.NOTHING
+    default_on: bool = True
 
 
 def context_of(record: KeyRecord, as_of: int, policy: Policy) -> Context:

@@ -25,7 +25,9 @@ COMMANDS = tuple(commands())
 def test_the_commands_are_those_that_are_promised() -> None:
     verbs = ["create", "list", "show", "history", "set", "disable", "enable", "rotate", "revoke"]
     expected: set[tuple[str, ...]] = {("key", verb) for verb in verbs}
+    expected |= {("rotation", verb) for verb in ("status", "start", "finish")}
     expected |= {("member", verb) for verb in ("add", "list", "role", "remove")}
+    expected |= {("policy", verb) for verb in ("show", "check")}
     expected |= {("import", kind) for kind in ("cloudtrail", "iam-credential-report", "iam-access-keys")}
     expected |= {("projections", verb) for verb in ("status", "run", "rebuild", "check")} | {
         ("use", "append")
@@ -41,6 +43,11 @@ def test_the_commands_are_those_that_are_promised() -> None:
             "restore",
             "upgrade",
             "audit",
+            "audit-history",
+            "reproduce",
+            "waive",
+            "waivers",
+            "unwaive",
             "rules",
             "explain",
             "demo",
@@ -61,7 +68,9 @@ def test_every_command_has_help_with_an_example_in_eighty_columns(
     assert all(f"{option} " in text for option in ("--ledger", "--org", "--as"))
 
 
-@pytest.mark.parametrize("group", [(), ("key",), ("member",), ("use",), ("import",), ("projections",)])
+@pytest.mark.parametrize(
+    "group", [(), ("key",), ("policy",), ("member",), ("use",), ("import",), ("projections",)]
+)
 def test_what_a_list_of_commands_says_of_each_is_not_cut_off(group: tuple[str, ...], empty: Door) -> None:
     text = empty.well(*group, "--help").out
 

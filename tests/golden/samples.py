@@ -1,5 +1,13 @@
 """One event of each kind with every field set, and one with only those that a caller must give."""
 
+from ledger.audit_events import (
+    AuditCompleted,
+    FindingWaived,
+    KeyConfirmed,
+    KeyLeakReported,
+    KeyWarned,
+    WaiverWithdrawn,
+)
 from ledger.events import (
     Authentication,
     CoverageReported,
@@ -130,6 +138,34 @@ FULL: tuple[Event, ...] = (
         source="aws",
         account="123456789012",
     ),
+    FindingWaived(
+        *FULL_HEADER,
+        key_id=KEY,
+        rule="aged-key",
+        reason="moves to OIDC in July",
+        expires_at=LATER,
+        owner_id=MEMBER,
+        personal=OwnerDetails("team payments"),
+    ),
+    WaiverWithdrawn(*FULL_HEADER, key_id=KEY, rule="aged-key", reason="moved"),
+    KeyLeakReported(*FULL_HEADER, key_id=KEY, place="git: 0a1b2c3:deploy/values.yaml:12"),
+    KeyConfirmed(*FULL_HEADER, key_id=KEY, reason="nightly export"),
+    KeyWarned(*FULL_HEADER, key_id=KEY, plan_id=OTHER_KEY, rule="unused-key"),
+    AuditCompleted(
+        *FULL_HEADER,
+        judged_at=EARLIER,
+        position=1_000_000,
+        policy='{"max_age":"90d"}',
+        rules_version="2",
+        tool_version="0.1.0",
+        rules=("unused-key", "aged-key"),
+        report_sha256=FINGERPRINT,
+        keys=60,
+        findings=37,
+        waived=2,
+        open_findings=KEY,
+        include_temporary=True,
+    ),
 )
 
 BARE: tuple[Event, ...] = (
@@ -163,4 +199,23 @@ BARE: tuple[Event, ...] = (
         *BARE_HEADER, key_id=KEY, reporter="credential report", covers_from=EARLIER, covers_to=AT
     ),
     CoverageReported(*BARE_HEADER, reporter="cloudtrail", covers_from=EARLIER, covers_to=AT),
+    FindingWaived(*BARE_HEADER, key_id=KEY, rule="aged-key", reason="moves", expires_at=LATER),
+    WaiverWithdrawn(*BARE_HEADER, key_id=KEY, rule="aged-key"),
+    KeyLeakReported(*BARE_HEADER, key_id=KEY, place="values.yaml:12"),
+    KeyConfirmed(*BARE_HEADER, key_id=KEY),
+    KeyWarned(*BARE_HEADER, key_id=KEY, plan_id=OTHER_KEY, rule="unused-key"),
+    AuditCompleted(
+        *BARE_HEADER,
+        judged_at=AT,
+        position=0,
+        policy="{}",
+        rules_version="2",
+        tool_version="0.1.0",
+        rules=(),
+        report_sha256=FINGERPRINT,
+        keys=0,
+        findings=0,
+        waived=0,
+        open_findings=b"",
+    ),
 )

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ledger.encoding import EventMapper, StreamEvent, decode, encode
 from ledger.errors import LedgerCorrupt, UnknownTopic
-from ledger.events import EVENT_TYPES, Authentication, Event, KeyUsed, MemberAdded, UseDetails
+from ledger.event_types import EVENT_TYPES
+from ledger.events import Authentication, Event, KeyUsed, MemberAdded, UseDetails
 from tests.golden.samples import ACTOR, BARE, FULL, KEY, ORGANIZATION
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "events.txt"

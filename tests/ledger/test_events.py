@@ -2,9 +2,10 @@ import msgspec
 import msgspec.inspect as shape
 import pytest
 
-from ledger.events import EVENT_TYPES, Event, KeyUsed
+from ledger.event_types import EVENT_TYPES
+from ledger.events import Event, KeyUsed
 
-PLAIN = (shape.IntType, shape.StrType, shape.BytesType, shape.NoneType, shape.EnumType)
+PLAIN = (shape.BoolType, shape.IntType, shape.StrType, shape.BytesType, shape.NoneType, shape.EnumType)
 
 
 def assert_closed(name: str, kind: shape.Type) -> None:

@@ -15,7 +15,7 @@ from ledger.check import Presented, Reason
 from ledger.credentials import Credential
 from ledger.errors import InvalidInput, WrongState
 from ledger.events import Event, KeyRotated, KeyState, KeyUsed, KeyUseDenied
-from ledger.key_terms import CreatedKey, KeyChanges, NewKey
+from ledger.key_terms import CreatedKey, KeyChanges, NewKey, Succession
 from ledger.ledger import MAX_OVERLAP
 from ledger.moments import LATEST, MICROSECOND
 from ledger.schema import credentials
@@ -290,7 +290,7 @@ def test_a_rotation_may_set_another_end_or_none(world: World, expires_in: timede
     expires_at = None if expires_in is None else world.clock.at + expires_in // MICROSECOND
 
     rotated = world.ledger.rotate_key(
-        world.org, world.admin, world.credential(created.id), expires_at=expires_at
+        world.org, world.admin, world.credential(created.id), succession=Succession(expires_at)
     )
 
     assert rotated.successor.expires_at == expires_at

@@ -39,6 +39,20 @@ def test_relative_paths_begin_at_the_file_that_says_them(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("said", "is_file"),
+    [("strict.toml", True), ("policies/strict.toml", True), ("policies/strict", True), ("cis-aws", False)],
+)
+def test_a_policy_is_a_file_beside_the_settings_or_a_packs_name(
+    said: str, is_file: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "keyledger.toml"
+    file.write_text(f'policy = "{said}"\n')
+
+    assert settings({}, {}, file).policy == (str(tmp_path / said) if is_file else said)
+    assert settings({}, {"KEYLEDGER_POLICY": said}, Path("/no/such/file")).policy == said
+
+
+@pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"url = ", "is not TOML"),

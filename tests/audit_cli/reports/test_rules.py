@@ -1,9 +1,11 @@
 import json
 import re
 
+import msgspec
 import pytest
 
 from audit_cli.reports.rules import explanation, rules_json, rules_table
+from projections.audit.judging import Need
 from projections.audit.rule import Rule
 from projections.audit.rules import RULES, RULES_VERSION
 
@@ -39,6 +41,8 @@ def test_an_explanation_says_everything_in_80_columns_but_for_commands(rule: Rul
     flat = " ".join(text.split())
     for part in (rule.id, rule.severity, rule.meaning, rule.reason, rule.method, rule.resolution):
         assert part in flat
+    assert f"It is asked of {rule.scope}." in flat
+    assert (f"only where it is known {rule.need}." in flat) is (rule.need is not Need.NOTHING)
     for control in rule.controls:
         assert str(control) in flat
     assert "\n    keyledger " in text
@@ -49,3 +53,10 @@ def test_severities_are_coloured_on_demand() -> None:
     assert "\x1b[33mmedium\x1b[0m" in explanation(RULES[0], color=True)
     assert "\x1b[33mmedium\x1b[0m" in rules_table(RULES, color=True)
     assert "\x1b" not in explanation(RULES[0]) + rules_table(RULES)
+
+
+def test_an_explanation_says_of_a_rule_that_is_off_how_it_is_switched_on() -> None:
+    shy = msgspec.structs.replace(RULES[0], default_on=False)
+
+    assert "It is off unless a policy switches it on" in " ".join(explanation(shy).split())
+    assert "It is off" not in explanation(RULES[0])

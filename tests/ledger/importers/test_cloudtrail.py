@@ -484,7 +484,10 @@ def folder_of(tmp_path: Path, contents: dict[str, bytes]) -> Path:
     [
         (records_file([record()])[:-3], "is damaged JSON (Input data was truncated); fetch it again"),
         (b"[" * 100_000, "is damaged JSON (maximum recursion depth exceeded"),
-        (gzip.compress(records_file([record()]), mtime=0)[:-20], "the gzip file is cut short; fetch it again"),
+        (
+            gzip.compress(records_file([record()]), mtime=0)[:-20],
+            "the gzip file is cut short; fetch it again",
+        ),
         (gzip.compress(b"{}", mtime=0)[:10] + b"\xff" * 30, "the gzip file is damaged; fetch it again"),
         (b"", "the file is empty; fetch it again"),
         (b" \n\n", "the file is empty; fetch it again"),

@@ -4,7 +4,10 @@ from typing import Any
 import pytest
 
 from ledger.errors import InvalidInput
+from projections.audit.override import Override
 from projections.audit.policy import Policy
+from projections.audit.rule_setting import RuleSetting
+from projections.audit.severity import Severity
 
 
 def test_the_default_policy_is_pinned() -> None:
@@ -19,8 +22,9 @@ def test_the_default_policy_is_pinned() -> None:
         "denied_within": "30d",
         "coverage_tolerance": "2d",
         "assume_coverage": True,
+        "max_waiver": "365d",
     }
-    assert Policy().sha256() == "926813216d4276ef0e605aed667f0f8de4a02bcc0381c37b4fe0f649246794e8"
+    assert Policy().sha256() == "c65c954bc7ebeb8ad6500bbd4d66ef61f3e2b005f0d5866ac42104d82837f54f"
 
 
 @pytest.mark.parametrize(
@@ -56,3 +60,32 @@ def test_an_impossible_threshold_is_refused_in_one_line(change: dict[str, Any], 
 
 def test_a_threshold_of_zero_is_allowed() -> None:
     assert Policy(never_used_grace=timedelta()).canonical()["never_used_grace"] == "0s"
+
+
+def test_an_override_to_an_impossible_threshold_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="shared_callers is 1"):
+        Policy(overrides=(Override(name="ci-*", thresholds={"shared_callers": 1}),))
+
+
+def test_rules_and_overrides_follow_the_thresholds_and_are_part_of_the_hash() -> None:
+    plain = Policy()
+    strict = Policy(rules={"aged-key": RuleSetting(severity=Severity.HIGH)})
+    lenient = Policy(overrides=(Override(source="aws", thresholds={"max_age": timedelta(days=1)}),))
+
+    assert list(strict.canonical()) == [*plain.canonical(), "rules"]
+    assert strict.canonical()["rules"] == {"aged-key": {"severity": "high"}}
+    assert list(lenient.canonical()) == [*plain.canonical(), "override"]
+    assert lenient.canonical()["override"] == [{"source": "aws", "max_age": "1d"}]
+    assert len({policy.sha256() for policy in (plain, strict, lenient)}) == 3
+
+
+def test_the_order_of_overrides_is_part_of_the_hash_and_that_of_rules_is_not() -> None:
+    off, low = RuleSetting(enabled=False), RuleSetting(severity=Severity.LOW)
+    one = Override(name="a", rules={"aged-key": off})
+    other = Override(name="b", rules={"aged-key": low})
+
+    assert Policy(overrides=(one, other)).sha256() != Policy(overrides=(other, one)).sha256()
+    assert (
+        Policy(rules={"aged-key": off, "shared-key": low}).sha256()
+        == Policy(rules={"shared-key": low, "aged-key": off}).sha256()
+    )

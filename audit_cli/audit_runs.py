@@ -1,0 +1,188 @@
+"""Recorded audits: `keyledger audit-history` and `keyledger reproduce`, and the record itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audit_cli import console
+from audit_cli.failures import CORRUPT, tell
+from audit_cli.options import Options, command
+from audit_cli.reports.formats import Format
+from audit_cli.values import FormatOption
+
+if TYPE_CHECKING:
+    from audit_cli.session import Session
+    from ledger.audit_runs import Run
+    from projections.audit.policy import Policy
+    from projections.audit.report import AuditReport
+    from projections.audit.rule import Rule
+
+HISTORY_SCHEMA = "keyledger.audit-history/1"
+_SHORT = 8
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app, "audit-history")
+def audit_history(options: Options, form: FormatOption = "table") -> None:
+    """List the recorded audits.
+
+    Example: keyledger audit-history --format json
+    """
+    from audit_cli.session import open_session
+    from ledger.audit_runs import recorded_runs
+
+    with open_session(options) as session:
+        org = session.organization
+        runs = recorded_runs(session.database, org.id)
+        emails = {member.id: member.email for member in org.members.values()}
+    if form == "json":
+        listed = [_object(run, emails) for run in runs]
+        console.result_json({"schema": HISTORY_SCHEMA, "organization": org.name, "runs": listed})
+        return
+    headers = ("Run", "As of", "Recorded by", "Position", "Open", "Waived")
+    console.result(console.table(headers, [_row(run, emails) for run in runs], flexible=(2,)))
+
+
+@command(app, "reproduce")
+def reproduce(
+    options: Options,
+    reference: Annotated[
+        str, typer.Argument(metavar="RUN", help="Its id, the id's beginning, or `last`.")
+    ] = "last",
+    form: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else standard output.")
+    ] = None,
+) -> None:
+    """Derive a recorded audit's report again.
+
+    Its digest is compared with the recorded one; exits with 4 where it is another.
+
+    Example: keyledger reproduce last --format json -o evidence.json
+    """
+    from audit_cli.audit import deliver
+    from audit_cli.session import open_session
+    from ledger.audit_runs import find_run, recorded_runs
+
+    target = console.Target(output)
+    with open_session(options) as session:
+        run = find_run(recorded_runs(session.database, session.organization.id), reference)
+        report = report_of(session, run)
+    deliver(report, form, target)
+    short = run.id.hex()[:_SHORT]
+    if report.sha256() == run.event.report_sha256:
+        console.note(f"This is the report of run {short}: its digest is {report.sha256().hex()}.")
+        return
+    tell(f"this is not the report that run {short} recorded{_why(run, report)}")
+    raise typer.Exit(CORRUPT)
+
+
+def report_of(session: "Session", run: "Run") -> "AuditReport":
+    """The report of a recorded audit, from what the ledger held then."""
+    from audit_cli.audit import audited
+
+    event = run.event
+    policy = _policy(event.policy)
+    return audited(
+        session,
+        policy,
+        _chosen(policy, event.rules),
+        event.judged_at,
+        everything=event.include_temporary,
+        at_position=event.position,
+    )
+
+
+def record(session: "Session", policy: "Policy", report: "AuditReport", *, everything: bool) -> bytes:
+    """Append that the audit was run, and what it said; returns the run's id."""
+    import msgspec
+
+    from ledger.audit_runs import Outcome, record_run
+    from ledger.moments import parse_moment
+
+    outcome = Outcome(
+        judged_at=parse_moment(report.as_of),
+        position=report.position,
+        policy=msgspec.json.encode(policy.canonical(), order="sorted").decode(),
+        rules_version=report.rules_version,
+        tool_version=report.tool_version,
+        rules=tuple(report.summary.by_rule),
+        report_sha256=report.sha256(),
+        keys=report.summary.keys,
+        findings=report.summary.findings,
+        waived=report.summary.waived,
+        open_findings=b"".join(bytes.fromhex(finding.id) for finding in report.open_findings),
+        include_temporary=everything,
+    )
+    run_id = record_run(session.ledger, session.organization, session.actor, outcome)
+    console.note(f"Recorded as run {run_id.hex()[:_SHORT]}; its digest is {report.sha256().hex()}.")
+    return run_id
+
+
+def _policy(canonical: str) -> "Policy":
+    import msgspec
+
+    from projections.audit.policy_document import policy_of
+    from projections.audit.rules import RULES
+
+    return policy_of(msgspec.json.decode(canonical), [rule.id for rule in RULES])
+
+
+def _chosen(policy: "Policy", rule_ids: tuple[str, ...]) -> "tuple[Rule, ...] | None":
+    """The rules that were asked for by name; None where the policy itself gives just those of the run."""
+    from projections.audit.measure import Measures
+    from projections.audit.rules import RULES, find_rule
+
+    given = tuple(rule.id for rule in Measures(policy, RULES).rules)
+    return None if given == rule_ids else tuple(map(find_rule, rule_ids))
+
+
+def _why(run: "Run", report: "AuditReport") -> str:
+    event = run.event
+    if event.rules_version != report.rules_version:
+        return (
+            f": it went by version {event.rules_version} of the rules and this keyledger goes by"
+            f" {report.rules_version}; keyledger {event.tool_version} reproduces it"
+        )
+    recorded, now = (event.findings, event.waived), (report.summary.findings, report.summary.waived)
+    if recorded != now:
+        return f": that had {recorded[0]} findings and {recorded[1]} waived, this has {now[0]} and {now[1]}"
+    return ", though the versions and the counts are the same; `keyledger projections check` looks for damage"
+
+
+def _row(run: "Run", emails: dict[bytes, str]) -> tuple[object, ...]:
+    from audit_cli.wording import moment
+
+    event = run.event
+    by, as_of = emails.get(event.actor_id or b"", ""), moment(event.judged_at)
+    return (run.id.hex()[:_SHORT], as_of, by, event.position, event.findings, event.waived)
+
+
+def _object(run: "Run", emails: dict[bytes, str]) -> dict[str, object]:
+    from ledger.ids import format_id
+    from ledger.moments import format_moment
+
+    event = run.event
+    return {
+        "id": format_id(run.id),
+        "recorded_at": format_moment(event.occurred_at),
+        "recorded_by": emails.get(event.actor_id or b""),
+        "as_of": format_moment(event.judged_at),
+        "position": event.position,
+        "policy_sha256": _policy_hash(event.policy),
+        "rules_version": event.rules_version,
+        "tool_version": event.tool_version,
+        "rules": list(event.rules),
+        "keys": event.keys,
+        "findings": event.findings,
+        "waived": event.waived,
+        "report_sha256": event.report_sha256.hex(),
+    }
+
+
+def _policy_hash(canonical: str) -> str:
+    from hashlib import sha256
+
+    return sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,138 @@
+"""`keyledger waive`, `waivers` and `unwaive`: findings that are accepted for a time."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from audit_cli import console
+from audit_cli.completion import complete_key, complete_rule
+from audit_cli.options import Options, command
+from audit_cli.values import FormatOption, Until, until
+
+if TYPE_CHECKING:
+    from projections.key_record import KeyRecord
+    from projections.marks import Waiver
+
+WAIVERS_SCHEMA = "keyledger.waivers/1"
+
+app = typer.Typer(rich_markup_mode=None)
+
+KeyArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="KEY", autocompletion=complete_key, help="An id, its beginning, or a name.")
+]
+RuleArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="RULE", autocompletion=complete_rule, help="As `keyledger rules` lists it.")
+]
+
+
+@command(app, "waive")
+def waive(
+    options: Options,
+    key: KeyArgument,
+    rule: RuleArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why the risk is accepted.")],
+    owner: Annotated[str, typer.Option(metavar="WHO", help="Who answers for it: a member, a team.")],
+    end: Annotated[
+        Until,
+        typer.Option("--until", parser=until, metavar="TIME|DURATION", help="When it ends, such as 90d."),
+    ],
+) -> None:
+    """Accept a finding for a time.
+
+    Reports go on showing it, marked as waived, and it fails no audit until then.
+
+    Example: keyledger waive billing aged-key --reason "moves to OIDC" --owner ops --until 30d
+    """
+    from audit_cli.policy_choice import policy_in_force
+    from audit_cli.session import open_session
+    from audit_cli.wording import moment
+    from ledger.moments import MICROSECOND
+    from ledger.waivers import Waivers, WaiverTerms
+    from projections.audit.rules import find_rule
+
+    chosen = find_rule(rule)
+    longest = policy_in_force(options, None, {}).max_waiver
+    with open_session(options) as session:
+        credential = session.key(key)
+        at = session.now + end.at // MICROSECOND if isinstance(end.at, timedelta) else end.at
+        waivers = Waivers(session.ledger, session.organization, session.actor)
+        waivers.waive(credential, chosen.id, WaiverTerms(reason, owner, at), longest)
+    console.result(f"Waived {chosen.id} for {credential.name or key} until {moment(at)}.\n")
+
+
+@command(app, "unwaive")
+def unwaive(
+    options: Options,
+    key: KeyArgument,
+    rule: RuleArgument,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why.")] = None,
+) -> None:
+    """Withdraw a waiver: the finding is open again.
+
+    Example: keyledger unwaive billing aged-key
+    """
+    from audit_cli.session import open_session
+    from ledger.waivers import Waivers
+
+    with open_session(options) as session:
+        credential = session.key(key)
+        Waivers(session.ledger, session.organization, session.actor).withdraw(credential, rule, reason)
+    console.result(f"Withdrew the waiver of {rule} for {credential.name or key}.\n")
+
+
+@command(app, "waivers")
+def waivers(options: Options, form: FormatOption = "table") -> None:
+    """List the waivers, the expired too.
+
+    Example: keyledger waivers --format json
+    """
+    from audit_cli.session import open_session
+
+    with open_session(options) as session, session.view() as view:
+        told = [(record, waiver) for record in view.records() for waiver in record.marks.waivers]
+        now, org, position = session.now, session.organization.name, view.position
+    told.sort(key=lambda each: (each[1].expires_at, each[0].name, each[1].rule))
+    if form == "json":
+        listed = [_object(record, waiver, now) for record, waiver in told]
+        console.result_json(
+            {"schema": WAIVERS_SCHEMA, "organization": org, "position": position, "waivers": listed}
+        )
+        return
+    headers = ("Rule", "Key", "Until", "State", "Owner", "Reason")
+    console.result(console.table(headers, [_row(*each, now) for each in told], flexible=(1, 4, 5)))
+
+
+def _row(record: "KeyRecord", waiver: "Waiver", now: int) -> tuple[str, ...]:
+    from audit_cli.wording import moment
+
+    key = f"{record.name} {record.id.hex()[:8]}"
+    return (
+        waiver.rule,
+        key,
+        moment(waiver.expires_at),
+        _state(waiver, now),
+        waiver.owner or "",
+        waiver.reason,
+    )
+
+
+def _object(record: "KeyRecord", waiver: "Waiver", now: int) -> dict[str, object]:
+    from ledger.ids import format_id
+    from ledger.moments import format_moment
+
+    return {
+        "rule": waiver.rule,
+        "key_id": format_id(record.id),
+        "key_name": record.name,
+        "state": _state(waiver, now),
+        "waived_at": format_moment(waiver.waived_at),
+        "expires_at": format_moment(waiver.expires_at),
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "position": waiver.position,
+    }
+
+
+def _state(waiver: "Waiver", now: int) -> str:
+    return "live" if now < waiver.expires_at else "expired"

@@ -1,0 +1,82 @@
+"""Domain events of the audit: what was accepted, confirmed, warned of, found in the open, and reported.
+
+They follow the conventions of `ledger.events`. None of them belongs to the life of a key: whatever they say,
+a key is accepted or refused as before.
+"""
+
+from ledger.events import Event, OwnerDetails
+
+
+class FindingWaived(Event, frozen=True, array_like=True):
+    """Stream: the waivers of one rule's finding on one key. Who answers for it is as a key's owner is."""
+
+    topic = "finding-waived/1"
+
+    key_id: bytes
+    rule: str
+    reason: str
+    expires_at: int
+    owner_id: bytes | None = None
+    personal: OwnerDetails | None = None
+
+
+class WaiverWithdrawn(Event, frozen=True, array_like=True):
+    """Stream: the waivers of one rule's finding on one key."""
+
+    topic = "waiver-withdrawn/1"
+
+    key_id: bytes
+    rule: str
+    reason: str | None = None
+
+
+class KeyLeakReported(Event, frozen=True, array_like=True):
+    """One stream per key and place: the secret of the key was found where it should not be."""
+
+    topic = "key-leak-reported/1"
+
+    key_id: bytes
+    place: str
+
+
+class KeyConfirmed(Event, frozen=True, array_like=True):
+    """Its own stream: somebody answers for the key being needed still."""
+
+    topic = "key-confirmed/1"
+
+    key_id: bytes
+    reason: str | None = None
+
+
+class KeyWarned(Event, frozen=True, array_like=True):
+    """One stream per remediation plan, key and rule: the key's end was announced, nothing was done yet."""
+
+    topic = "key-warned/1"
+
+    key_id: bytes
+    plan_id: bytes
+    rule: str
+
+
+class AuditCompleted(Event, frozen=True, array_like=True):
+    """Its own stream, the run: all that deriving the report again takes, and what it said.
+
+    `policy` is its canonical JSON, `rules` are the ids that were asked, `report_sha256` is the digest of the
+    report without the tool's version. `open_findings` holds the ids of the open findings, 8 bytes each, in
+    order. It occurs when it is recorded, whatever moment it judged.
+    """
+
+    topic = "audit-completed/1"
+
+    judged_at: int
+    position: int
+    policy: str
+    rules_version: str
+    tool_version: str
+    rules: tuple[str, ...]
+    report_sha256: bytes
+    keys: int
+    findings: int
+    waived: int
+    open_findings: bytes
+    include_temporary: bool = False

@@ -1,0 +1,90 @@
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from ledger.events import KeyState
+from ledger.ids import hashed_id
+from projections.audit.policy import Policy
+from projections.key_record import CallerUse, KeyRecord
+from projections.rotations import Rotation, open_rotations, reasons_to_wait
+from tests.projections.audit.records import DAY, HOUR, NOW, SECOND, minted
+
+QUIET = timedelta(hours=24)
+ROTATED = NOW - 3 * DAY
+NEW_ID = hashed_id("successor")
+
+
+def used(caller: str | None, at: int, service: str = "deploy") -> CallerUse:
+    return CallerUse(service, caller, 5, 0, at - DAY, at, 2, 9)
+
+
+def old(*uses: CallerUse, **changes: object) -> KeyRecord:
+    rotated = {"rotated_at": ROTATED, "successor_id": NEW_ID, "overlap_ends_at": NOW + DAY}
+    return minted(name="billing", uses=uses, **rotated | changes)
+
+
+def new(*uses: CallerUse, **changes: object) -> KeyRecord:
+    return msgspec.structs.replace(minted(name="billing", uses=uses, **changes), id=NEW_ID)
+
+
+@pytest.mark.parametrize(
+    ("of_old", "of_new", "expected"),
+    [
+        # nobody ever used it
+        ((), (), []),
+        # everybody has moved, and the old key has been silent to the second
+        ((used("web", NOW - DAY),), (used("web", NOW - HOUR),), []),
+        ((used("web", NOW - DAY + SECOND),), (used("web", NOW - HOUR),), ["used within 1d by web (deploy)"]),
+        # used before the rotation only, and not seen since anywhere
+        ((used("web", ROTATED - DAY),), (), ["not seen with the successor: web (deploy)"]),
+        # the same caller of another service has not moved
+        (
+            (used("web", NOW - 2 * DAY, "pay"), used("web", NOW - 2 * DAY)),
+            (used("web", NOW - HOUR),),
+            ["not seen with the successor: web (pay)"],
+        ),
+        # who was silent for the policy's `unused_for` already is not waited for
+        ((used("web", NOW - 46 * DAY),), (), []),
+        ((used(None, NOW - HOUR),), (), ["used within 1d by an unknown caller", "not seen with"]),
+    ],
+)
+def test_an_old_key_can_end_when_nobody_would_notice(
+    of_old: Sequence[CallerUse], of_new: Sequence[CallerUse], expected: list[str]
+) -> None:
+    rotation = Rotation(old(*of_old), new(*of_new))
+
+    reasons = reasons_to_wait(rotation, NOW, QUIET, Policy())
+
+    assert len(reasons) == len(expected)
+    assert all(reason.startswith(beginning) for reason, beginning in zip(reasons, expected, strict=True))
+
+
+@pytest.mark.parametrize("state", [KeyState.DISABLED, KeyState.REVOKED])
+def test_without_a_working_successor_nothing_is_safe(state: KeyState) -> None:
+    reasons = reasons_to_wait(Rotation(old(), new(state=state)), NOW, QUIET, Policy())
+
+    assert [reason for reason in reasons if "successor is not active" in reason]
+
+
+def test_where_uses_are_not_told_nothing_is_safe() -> None:
+    reasons = reasons_to_wait(Rotation(old(), new()), NOW, QUIET, Policy(assume_coverage=False))
+
+    assert reasons == ["nobody vouches that all uses of the old key are known"]
+
+
+def test_rotations_are_open_until_the_old_key_is_revoked() -> None:
+    over = msgspec.structs.replace(old(state=KeyState.REVOKED), id=hashed_id("over"))
+
+    (rotation,) = open_rotations([old(), new(), over, minted()], {old().id: 2.5})
+
+    assert (rotation.old, rotation.successor, rotation.uses_a_day) == (old(), new(), 2.5)
+
+
+def test_who_still_uses_the_old_key_and_who_has_moved_is_told_apart() -> None:
+    before, since, moved = used("cron", ROTATED - 1), used("web", ROTATED), used("api", NOW)
+
+    rotation = Rotation(old(before, since), new(moved))
+
+    assert (rotation.still, rotation.moved) == ([since], [moved])
