@@ -11,6 +11,7 @@ from ledger import api_key, ids, organization, references
 from ledger.actor import Actor, Stamp, require_admin
 from ledger.api_key import ApiKey, Owner
 from ledger.check import Presented, Verdict, check, flush_denied, look
+from ledger.coverage import heartbeat
 from ledger.credentials import Credential
 from ledger.database import Database
 from ledger.errors import InvalidInput, NotFound, WrongState
@@ -32,7 +33,7 @@ from ledger.ownership import owner_of
 from ledger.schema import denied_uses, organizations
 from ledger.secret import DEFAULT_PREFIX, Peppers, Secret, check_prefix, new_secret
 from ledger.streams import Decision, Streams
-from ledger.usage import Intake
+from ledger.usage import Intake, Refusal
 
 Clock: TypeAlias = Callable[[], int]
 
@@ -253,6 +254,21 @@ class Ledger:
             self._known_keys.setdefault(org.id, set()),
         )
         return recording.run(items, on_refused, on_batch)
+
+    def report_coverage(
+        self, org: Organization, actor: Actor, reporter: str, covers_from: int, covers_to: int
+    ) -> bool:
+        """Declare that every use of the keys minted here that a reporter saw in a period is on disk.
+
+        From its first declaration on a reporter is expected to go on: once it is silent, nobody can tell
+        whether a key is unused. Returns False where the same was declared before.
+        """
+        refusals: list[Refusal] = []
+        said = heartbeat(reporter, covers_from, covers_to)
+        intake = self.record_uses(org, actor, [said], refusals.append)
+        for refusal in refusals:
+            raise InvalidInput(refusal.reason)
+        return bool(intake.observations)
 
     def check(self, secret: Secret, presented: Presented | None = None) -> Verdict:
         """Whether a secret is accepted now; the use, or the denial, is on disk before the answer.
