@@ -38,6 +38,9 @@ PCI_INACTIVE = Control(_PCI, "8.2.6", "Inactive user accounts are removed or dis
 PCI_SYSTEM_CREDENTIALS = Control(
     _PCI, "8.6.3", "Passwords and passphrases of application and system accounts are changed periodically"
 )
+PCI_HARD_CODED = Control(
+    _PCI, "8.6.2", "Passwords and passphrases of application and system accounts are not hard coded"
+)
 PCI_AUDIT_LOGS = Control(_PCI, "10.2.1", "Audit logs are enabled and active")
 PCI_INVALID_ATTEMPTS = Control(_PCI, "10.2.1.4", "Audit logs capture all invalid logical access attempts")
 
@@ -49,9 +52,11 @@ ISO_INVENTORY = Control(_ISO, "A.5.9", "Inventory of information and other assoc
 ISO_IDENTITIES = Control(_ISO, "A.5.16", "Identity management")
 ISO_AUTHENTICATION = Control(_ISO, "A.5.17", "Authentication information")
 ISO_ACCESS_RIGHTS = Control(_ISO, "A.5.18", "Access rights")
+ISO_LEAKAGE = Control(_ISO, "A.8.12", "Data leakage prevention")
 ISO_LOGGING = Control(_ISO, "A.8.15", "Logging")
 ISO_MONITORING = Control(_ISO, "A.8.16", "Monitoring activities")
 
 OWASP_OFFBOARDING = Control(_OWASP, "NHI1:2025", "Improper offboarding")
+OWASP_LEAKAGE = Control(_OWASP, "NHI2:2025", "Secret leakage")
 OWASP_LONG_LIVED = Control(_OWASP, "NHI7:2025", "Long-lived secrets")
 OWASP_REUSE = Control(_OWASP, "NHI9:2025", "NHI reuse")

@@ -27,6 +27,7 @@ class Need(StrEnum):
     ALL_USES = "when it was used"
     CALLERS = "who used it"
     REFUSALS = "who was refused"
+    LEAKS = "where its secret was found"
 
 
 def why_outside(scope: Scope, record: KeyRecord, *, is_live: bool) -> str | None:
@@ -60,6 +61,8 @@ def why_unknown(need: Need, record: KeyRecord, usage: UsageState, as_of: int, po
             return _why_nameless(record) or _why_uncovered(record, as_of, policy)
         case Need.REFUSALS:
             return None if record.is_minted_here else "the source does not tell whom it refused"
+        case Need.LEAKS:
+            return None if record.is_minted_here else "a scan knows the secrets of keys minted here only"
         case _:
             assert_never(need)
 

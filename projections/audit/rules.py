@@ -5,12 +5,13 @@ from difflib import get_close_matches
 from ledger.errors import NotFound
 from projections.audit.exposure import DENIED_ATTEMPTS, SHARED_KEY
 from projections.audit.idleness import NEVER_USED_KEY, NO_USAGE_DATA, UNUSED_KEY
+from projections.audit.leakage import LEAKED_KEY
 from projections.audit.lifetime import AGED_KEY, ROTATION_UNFINISHED, USED_AFTER_REVOCATION
 from projections.audit.naming import UNDESCRIPTIVE_NAME
 from projections.audit.rule import Rule
 
 # Rises whenever a rule is added or may judge the same key differently.
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 
 RULES: tuple[Rule, ...] = (
     UNUSED_KEY,
@@ -19,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     AGED_KEY,
     USED_AFTER_REVOCATION,
     DENIED_ATTEMPTS,
+    LEAKED_KEY,
     SHARED_KEY,
     UNDESCRIPTIVE_NAME,
     ROTATION_UNFINISHED,

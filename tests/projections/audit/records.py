@@ -9,6 +9,7 @@ from projections.audit.policy import Policy
 from projections.audit.rule import Verdict, context_of
 from projections.audit.rules import find_rule
 from projections.key_record import AddressUse, CallerUse, Denial, KeyRecord
+from projections.marks import Leak, Marks
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -79,6 +80,13 @@ def address(source_ip: str, at: int, *, position: int = 6) -> AddressUse:
 
 def denied(at: int, *, caller: str | None = "cron", count: int = 1, position: int = 7) -> Denial:
     return Denial(DenialReason.REVOKED, "billing", caller, count, at, at, position)
+
+
+def leaked(*places: str, **changes: object) -> KeyRecord:
+    """A key whose secret was found an hour ago, by default in one place."""
+    found = enumerate(places or ("values.yaml:3",), 8)
+    leaks = tuple(Leak(place, NOW - HOUR, position) for position, place in found)
+    return minted(**({"marks": Marks(leaks=leaks)} | changes))
 
 
 def judged(rule_id: str, record: KeyRecord, policy: Policy | None = None) -> Verdict | None:

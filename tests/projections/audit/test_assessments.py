@@ -12,7 +12,7 @@ from projections.audit.rule import Rule, context_of
 from projections.audit.rule_setting import RuleSetting
 from projections.audit.rules import RULES
 from projections.key_record import KeyRecord
-from projections.marks import Marks, Waiver
+from projections.marks import Leak, Marks, Waiver
 from tests.projections.audit.records import (
     DAY,
     HOUR,
@@ -21,6 +21,7 @@ from tests.projections.audit.records import (
     address,
     aws,
     denied,
+    leaked,
     minted,
     never_used,
     revoked,
@@ -34,6 +35,7 @@ FAILED, WAIVED, PASSED = Outcome.FAILED, Outcome.WAIVED, Outcome.PASSED
 UNKNOWN, OUTSIDE = Outcome.NOT_ASSESSABLE, Outcome.NOT_APPLICABLE
 
 WAIVER = Waiver("aged-key", "moves in May", "ada@example.com", NOW - DAY, NOW + DAY, 9)
+LEAK_WAIVER = Waiver("leaked-key", "a test key", "ada@example.com", NOW - DAY, NOW + DAY, 9)
 SUMMARY_ONLY = {"last_used_at": NOW - HOUR, "use_count": None}
 
 
@@ -71,6 +73,12 @@ CASES: list[tuple[str, KeyRecord, Outcome]] = [
     ("denied-attempts", minted(denials=(denied(NOW),)), FAILED),
     ("denied-attempts", minted(), PASSED),
     ("denied-attempts", aws(), UNKNOWN),
+    ("leaked-key", leaked(), FAILED),
+    ("leaked-key", leaked(marks=Marks((LEAK_WAIVER,), (Leak("values.yaml:3", NOW - HOUR, 8),))), WAIVED),
+    ("leaked-key", minted(), PASSED),
+    ("leaked-key", aws(), UNKNOWN),
+    ("leaked-key", leaked(**OVER["disabled"]), OUTSIDE),
+    ("leaked-key", leaked(**OVER["revoked"]), OUTSIDE),
     ("shared-key", minted(uses=(use("a", NOW), use("b", NOW))), FAILED),
     ("shared-key", minted(), PASSED),
     ("shared-key", minted(uses=(use(None, NOW),)), UNKNOWN),

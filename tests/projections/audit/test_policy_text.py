@@ -72,7 +72,7 @@ FAULTS = [
     ("shared_callers = 1", 1, "the policy's shared_callers is 1; the least that makes sense is 2"),
     ("assume_coverage = 1", 1, "assume_coverage must be true or false"),
     ("rules = 1", 1, "rules are tables: write [rules.aged-key]"),
-    ("[rules.old-key]\nenabled = true", 1, "unknown rule 'old-key'; did you mean 'aged-key'?"),
+    ("[rules.ages-key]\nenabled = true", 1, "unknown rule 'ages-key'; did you mean 'aged-key'?"),
     ("[rules.aged-key]", 1, "say `enabled` or `severity` under [rules.aged-key]"),
     ("[rules.aged-key]\nenabled = 0", 2, "enabled must be true or false"),
     ('[rules.aged-key]\nseverity = "bad"', 2, 'severity must be one of "critical", "high"'),

@@ -12,6 +12,7 @@ from tests.projections.audit.records import (
     aws,
     denied,
     judged,
+    leaked,
     minted,
     revoked,
     rotated,
@@ -23,6 +24,18 @@ from tests.projections.audit.records import (
 @pytest.mark.parametrize(
     ("rule_id", "record", "message", "evidence"),
     [
+        (
+            "leaked-key",
+            leaked(),
+            "its secret was found in values.yaml:3; first reported 2025-12-31T23:00:00Z",
+            (8,),
+        ),
+        (
+            "leaked-key",
+            leaked("b.env:1", "a.env:7"),
+            "its secret was found in 2 places: a.env:7, b.env:1; first reported 2025-12-31T23:00:00Z",
+            (8, 9),
+        ),
         (
             "unused-key",
             unused_since(NOW - 52 * DAY - 3 * HOUR),
