@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from projections.audit.rule import Rule
 
 Status: TypeAlias = Literal["findings", "all"]
+Annotations: TypeAlias = Literal["github"]
 Threshold: TypeAlias = Literal["info", "low", "medium", "high", "critical", "none"]
 
 app = typer.Typer(rich_markup_mode=None)
@@ -87,6 +88,10 @@ def audit(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else standard output.")
     ] = None,
+    annotations: Annotated[
+        Annotations | None,
+        typer.Option(help="Also tell a CI run of the findings, on standard error: GitHub Actions."),
+    ] = None,
     fail_on: Annotated[Threshold, typer.Option(help="Exit with 3 for findings at least so severe.")] = "low",
 ) -> None:
     """Audit the keys: the unused, the aged, the shared, and more.
@@ -119,6 +124,8 @@ def audit(
     else:
         deliver(report, form, target)
         reached = is_reached(report, fail_on)
+    if annotations is not None:
+        console.note(render(report, Format.GITHUB).rstrip("\n"))
     if reached:
         raise typer.Exit(FINDINGS)
 

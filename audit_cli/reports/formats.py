@@ -15,6 +15,9 @@ class Format(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     MARKDOWN = "markdown"
+    SARIF = "sarif"
+    OCSF = "ocsf"
+    GITHUB = "github"
 
 
 def render(report: "AuditReport", form: Format, *, width: int = 80, color: bool = False) -> str:
@@ -40,5 +43,17 @@ def render(report: "AuditReport", form: Format, *, width: int = 80, color: bool 
             from audit_cli.reports.markdown import render_markdown
 
             return render_markdown(report)
+        case Format.SARIF:
+            from audit_cli.reports.sarif import render_sarif
+
+            return render_sarif(report)
+        case Format.OCSF:
+            from audit_cli.reports.ocsf import render_ocsf
+
+            return render_ocsf(report)
+        case Format.GITHUB:
+            from audit_cli.reports.github import render_github
+
+            return render_github(report)
         case _:
             assert_never(form)

@@ -2,12 +2,14 @@ import csv
 import io
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from audit_cli.reports.csv import cell
 from audit_cli.reports.formats import Format, render
@@ -148,6 +150,23 @@ def test_markdown_is_a_table_of_seven_columns_whatever_the_names() -> None:
     assert {name.strip() for name in ruler} == {"---"}
     assert len(rows) == len(sample().findings)
     assert {len(row) for row in rows} == {7}
+
+
+def test_a_markdown_parser_sees_one_table_of_plain_text_and_reads_back_each_finding() -> None:
+    tokens = MarkdownIt("commonmark").enable("table").parse(render(sample(), Format.MARKDOWN))
+    inside = [child for token in tokens for child in token.children or ()]
+    cells = [
+        "".join(child.content for child in after.children or ())
+        for token, after in pairwise(tokens)
+        if token.type == "td_open"
+    ]
+
+    assert [token.type for token in tokens].count("table_open") == 1
+    assert {child.type for child in inside} == {"text"}
+    rows = [cells[start : start + 7] for start in range(0, len(cells), 7)]
+    assert [(row[0], row[2], row[4], row[6]) for row in rows] == [
+        (each.severity, each.rule, printable(each.message), each.remedy) for each in sample().findings
+    ]
 
 
 def test_markdown_shows_names_and_never_obeys_them() -> None:
