@@ -12,7 +12,6 @@ from audit_cli.values import FormatOption
 if TYPE_CHECKING:
     from projections.key_record import KeyRecord
 
-KEYS_SCHEMA = "keyledger.keys/1"
 KEY_SCHEMA = "keyledger.key/1"
 HISTORY_SCHEMA = "keyledger.history/1"
 
@@ -36,7 +35,7 @@ def list_keys(
     from audit_cli.session import open_session
     from audit_cli.wording import last_used, short_id
     from ledger.events import KeyKind
-    from projections.listed_key import listed_key
+    from projections.documents.keys import keys_document
 
     with open_session(options) as session, session.view() as view:
         now, position = session.now, view.position
@@ -46,14 +45,7 @@ def list_keys(
             if (everything or record.kind is KeyKind.LONG_LIVED) and state in (None, record.status(now))
         ]
     if form == "json":
-        console.result_json(
-            {
-                "schema": KEYS_SCHEMA,
-                "organization": session.organization.name,
-                "position": position,
-                "keys": [listed_key(record, now) for record in records],
-            }
-        )
+        console.result_json(keys_document(session.organization.name, position, records, now))
         return
     if not records:
         console.note(

@@ -15,6 +15,7 @@ from audit_cli import (
     events,
     init,
     rules,
+    serve,
     show_event,
     upgrade,
     waivers,
@@ -42,7 +43,20 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for part in (init, demo, check, audit, audit_runs, waivers, rules, show_event, events, backup, upgrade):
+for part in (
+    init,
+    demo,
+    check,
+    audit,
+    audit_runs,
+    waivers,
+    rules,
+    show_event,
+    events,
+    backup,
+    upgrade,
+    serve,
+):
     app.add_typer(part.app)
 for group in GROUPS:
     app.add_typer(late_group(*group))

@@ -7,12 +7,21 @@ from ledger.events import Authentication, Role
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """A member (or, later, a key) at work: its id, its role, how that was shown and its name in messages."""
+    """A member or a key at work: its id, its role, how that was shown and its name in messages.
+
+    `on_behalf_of` is the member that a key claims to act for, which nothing proves.
+    """
 
     id: bytes
     authentication: Authentication
     role: Role
     name: str
+    on_behalf_of: bytes | None = None
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a member is behind it, be it by a claim; a key that names nobody acts by itself."""
+        return self.authentication is not Authentication.KEY or self.on_behalf_of is not None
 
 
 class Stamp(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ from ledger.moments import MICROSECOND
 from ledger.organization import Organization
 from ledger.ownership import owner_of
 from ledger.schema import denied_uses, organizations
+from ledger.scopes import require_grantable
 from ledger.secret import DEFAULT_PREFIX, Peppers, Secret, check_prefix, new_secret
 from ledger.streams import Decision, Streams
 from ledger.usage import Intake, Refusal
@@ -157,6 +158,7 @@ class Ledger:
     def create_key(self, org: Organization, actor: Actor, new: NewKey) -> CreatedKey:
         """Mint a key; the answer holds its secret, which is shown once."""
         require_admin(actor, "create keys")
+        require_grantable(actor, new.scopes)
         stamp = self._stamp(org, actor)
         owner = owner_of(org, new.owner or actor.name)
         created, decision = self._mint(org, new, owner, stamp, predecessor_id=None)
@@ -178,6 +180,7 @@ class Ledger:
             decided.append(api_key.change_expiry(key, changes.expires_at, stamp))
         if not isinstance(changes.scopes, msgspec.UnsetType) and set(changes.scopes) != set(key.scopes):
             decided.append(api_key.change_scopes(key, changes.scopes, stamp))
+            require_grantable(actor, set(changes.scopes) - set(key.scopes))
         require_admin(actor, "change keys")
         self._streams.append([Decision(key.id, key.version + n, event) for n, event in enumerate(decided, 1)])
         return len(decided)

@@ -1,0 +1,74 @@
+"""`keyledger serve`: the HTTP API, for services and gateways."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audit_cli.options import Options, command
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@command(app, "serve")
+def serve(
+    options: Options,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port.")] = 8431,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="So many processes.")] = 1,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The server's certificate and its chain, PEM.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key, PEM.")] = None,
+    behind_tls_proxy: Annotated[
+        bool, typer.Option("--behind-tls-proxy", help="A proxy ends TLS; believe it who asks.")
+    ] = False,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="A proxy that is believed; else those on this machine."),
+    ] = None,
+    key_header: Annotated[
+        str, typer.Option(metavar="NAME", help="The header for keys beside Authorization.")
+    ] = "api-key",
+    rate: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How often a key may ask per minute and process.")
+    ] = 600,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log no line for each request.")] = False,
+) -> None:
+    """Serve the HTTP API: REST for keys, uses and audits.
+
+    Keys travel by TLS, or not past this machine. The log goes to standard error, a JSON object a line.
+
+    Example: keyledger serve --port 8431
+    """
+    from audit_cli.session import settings_of
+    from ledger.errors import InvalidInput
+
+    try:
+        from http_api.server import serve as serve_http
+        from http_api.settings import Limits, ServerSettings
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            f"the server needs {error.name}, which is not installed; run `pip install 'keyledger[server]'`"
+        ) from None
+    settings = settings_of(options)
+    more = {} if proxy is None else {"proxy_addresses": tuple(proxy)}
+    status = serve_http(
+        ServerSettings(
+            url=settings.url,
+            pepper_file=settings.pepper_file,
+            policy=settings.policy,
+            host=host,
+            port=port,
+            workers=workers,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            behind_tls_proxy=behind_tls_proxy,
+            key_header=key_header.lower(),
+            log_requests=not quiet,
+            limits=Limits(requests_a_minute=rate),
+            **more,
+        )
+    )
+    if status:
+        raise typer.Exit(status)

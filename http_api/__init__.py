@@ -1,0 +1,1 @@
+"""The door for services: REST over HTTP. Parse, call, answer."""

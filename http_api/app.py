@@ -1,0 +1,93 @@
+"""The application: what a process of the server runs."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from http_api import caller_card, health, keys
+from http_api.desk import Desk, system_clock
+from http_api.document import document_of
+from http_api.envelope import Envelope, new_request_id, request_id_of
+from http_api.problems import Problem, ProblemKind, problem_of, problem_of_status
+from http_api.settings import ServerSettings
+from ledger.errors import KeyledgerError, Refused
+from ledger.ids import RandomBytes
+
+FLUSH_INTERVAL_S = 5
+RESOURCES = (health, caller_card, keys)
+
+log = logging.getLogger("http_api")
+
+
+def create_app(
+    settings: ServerSettings,
+    clock: Callable[[], int] = system_clock,
+    random_bytes: RandomBytes = os.urandom,
+) -> FastAPI:
+    """The application; it opens the ledger when it starts, and stores what it has counted when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        desk = Desk(settings, clock, random_bytes)
+        app.state.desk = desk
+        flushing = asyncio.create_task(_keep_flushing(desk))
+        try:
+            yield
+        finally:
+            flushing.cancel()
+            with suppress(asyncio.CancelledError):
+                await flushing
+            await run_in_threadpool(desk.close)
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for resource in RESOURCES:
+        app.include_router(resource.router)
+    app.openapi = lambda: document_of(app, settings.key_header)  # type: ignore[method-assign]
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(KeyledgerError, _on_ledger_error)
+    app.add_exception_handler(RequestValidationError, _on_wrong_parameter)
+    app.add_exception_handler(HTTPException, _on_status)
+    app.add_middleware(
+        Envelope, is_secure=settings.is_secure, logs=settings.log_requests, new_id=new_request_id
+    )
+    return app
+
+
+async def _keep_flushing(desk: Desk) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_INTERVAL_S)
+        try:
+            await run_in_threadpool(desk.own_uses.flush)
+        except Exception:
+            log.exception("counted uses could not be stored")
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - registered for it
+    return error.answer(request_id_of(request))
+
+
+async def _on_ledger_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refused):
+        log.error("the ledger failed", exc_info=error, extra={"request_id": request_id_of(request)})
+    return problem_of(error).answer(request_id_of(request))
+
+
+async def _on_wrong_parameter(request: Request, error: Exception) -> Response:
+    """What is wrong and where, without what was given."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else ()
+    said = "; ".join(f"{' '.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in faults)
+    return Problem(ProblemKind.INVALID, said).answer(request_id_of(request))
+
+
+async def _on_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    return problem_of_status(error.status_code, error.headers).answer(request_id_of(request))

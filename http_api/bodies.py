@@ -1,0 +1,66 @@
+"""Bodies of requests: read up to a size, and decoded into what the operation takes."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from http_api.desk import DeskAtHand
+from http_api.problems import Problem, ProblemKind
+
+JSON = "application/json"
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def decoded(kind: type[T]) -> Any:  # noqa: ANN401 - as FastAPI types what it depends on
+    """A dependency: the body as a struct of that kind."""
+    return Depends(reader_of(kind))
+
+
+def reader_of(kind: type[T]) -> Callable[..., Awaitable[T]]:
+    """What reads a body into that kind of struct, or raises the Problem that it is."""
+    decoder = msgspec.json.Decoder(kind)
+
+    async def read(request: Request, desk: DeskAtHand) -> T:
+        _require_json(request)
+        raw = await read_body(request, desk.settings.limits.body)
+        try:
+            return decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            raise Problem(ProblemKind.INVALID, str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise Problem(ProblemKind.BAD_BODY, "the body is not JSON in UTF-8") from None
+
+    return read
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body; it is read no further than the limit."""
+    too_large = Problem(ProblemKind.TOO_LARGE, f"a body has {limit} bytes at most here")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise too_large
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > limit:
+            raise too_large
+    return bytes(raw)
+
+
+def answer(document: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A response that holds a document."""
+    return Response(msgspec.json.encode(document), status, headers, JSON)
+
+
+def _require_json(request: Request) -> None:
+    said = request.headers.get("content-type", "")
+    kind, _, rest = said.partition(";")
+    parameters = rest.strip().lower().replace('"', "")
+    if kind.strip().lower() != JSON or parameters not in ("", "charset=utf-8"):
+        raise Problem(ProblemKind.UNSUPPORTED_MEDIA_TYPE, f"send the body as {JSON}, in UTF-8")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(ProblemKind.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")

@@ -1,0 +1,110 @@
+"""What every answer has around it: an id, security headers, a line in the log, and no traceback."""
+
+import logging
+import re
+from collections.abc import Callable
+from secrets import token_hex
+from time import perf_counter
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from http_api.problems import problem_of
+from ledger.ids import format_id
+
+REQUEST_ID = "x-request-id"
+HSTS = "max-age=31536000; includeSubDomains"
+
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_ALWAYS = (
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+)
+
+log = logging.getLogger("http_api.requests")
+
+
+class Envelope:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp, *, is_secure: bool, logs: bool, new_id: Callable[[], str]) -> None:
+        self._app = app
+        self._headers = (*_ALWAYS, ("strict-transport-security", HSTS)) if is_secure else _ALWAYS
+        self._logs = logs
+        self._new_id = new_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and what comes back."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = perf_counter()
+        request_id = _given_id(scope) or self._new_id()
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        status = 0
+
+        async def send_in_envelope(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = request_id
+                for name, value in self._headers:
+                    headers.setdefault(name, value)
+                if rate := state.get("rate"):
+                    for name, value in rate.headers.items():
+                        headers[name] = value
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_in_envelope)
+        except ClientDisconnect:
+            # There is nobody to tell; the log has it without a status.
+            status = 0
+        except Exception as error:
+            log.exception("failed", extra={"request_id": request_id})
+            if status:
+                raise
+            await problem_of(error).answer(request_id)(scope, receive, send_in_envelope)
+        finally:
+            if self._logs:
+                _log(scope, status, perf_counter() - began)
+
+
+def new_request_id() -> str:
+    """16 hexadecimal digits, which nobody can guess and no two requests share."""
+    return token_hex(8)
+
+
+def request_id_of(request: Request) -> str:
+    """The id of a request, which its answer and its line in the log carry."""
+    return str(request.state.request_id)
+
+
+def _given_id(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode() if _GIVEN_ID.fullmatch(value) else None
+    return None
+
+
+def _log(scope: Scope, status: int, took_s: float) -> None:
+    state = scope["state"]
+    caller = state.get("caller")
+    route = scope.get("route")
+    log.info(
+        "answered",
+        extra={
+            "request_id": state["request_id"],
+            "method": scope["method"],
+            # The route and not the path: what clients write into paths is theirs.
+            "route": route.path if route is not None else None,
+            "status": status,
+            "took_ms": round(took_s * 1000, 2),
+            "client": scope["client"][0] if scope.get("client") else None,
+            "organization": caller.org.name if caller else None,
+            "key_id": format_id(caller.key_id) if caller and caller.key_id else None,
+        },
+    )

@@ -1,0 +1,65 @@
+"""Keys as they are: the list, and one with all that is known of it."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from http_api.bodies import answer
+from http_api.caller import CallerAtHand
+from http_api.cursors import DEFAULT_PAGE, Cursor, PageLimit, Place, page
+from http_api.desk import DeskAtHand
+from http_api.operations import LIST_KEYS
+from http_api.routes import Answer, route
+from ledger.events import KeyKind
+from ledger.ids import format_id
+from projections.documents.keys import KeysDocument
+from projections.key_record import KeyRecord
+from projections.listed_key import listed_key
+from projections.selection import parse_selection
+
+MAX_EXPRESSION = 1000
+
+router = APIRouter()
+
+StateName: TypeAlias = Literal["active", "disabled", "revoked", "expired"]
+
+
+class KeysPage(KeysDocument, frozen=True, kw_only=True):
+    """Keys in rows, by name; `next` is the cursor to go on with."""
+
+    next: str | None
+
+
+@route(router, LIST_KEYS, Answer(200, KeysPage, "The keys, by name."))
+def list_keys(
+    desk: DeskAtHand,
+    caller: CallerAtHand,
+    state: Annotated[StateName | None, Query(description="Only keys in this state.")] = None,
+    where: Annotated[
+        str | None,
+        Query(max_length=MAX_EXPRESSION, description="An expression such as `service=pay* and owner=bob`."),
+    ] = None,
+    temporary: Annotated[bool, Query(description="Temporary credentials too.")] = False,
+    limit: PageLimit = DEFAULT_PAGE,
+    cursor: Cursor = None,
+) -> Response:
+    """Long-lived keys with owner, state and last use."""
+    selection = None if where is None else parse_selection(where)
+    with desk.view(caller.org) as view:
+        now = desk.clock()
+        records = [
+            record
+            for record in view.records()
+            if (temporary or record.kind is KeyKind.LONG_LIVED)
+            and state in (None, record.status(now))
+            and (selection is None or selection.means(record, now))
+        ]
+        position = view.position
+    shown, following = page(records, _place, limit, cursor)
+    rows = [listed_key(record, now) for record in shown]
+    return answer(KeysPage(organization=caller.org.name, position=position, keys=rows, next=following))
+
+
+def _place(record: KeyRecord) -> Place:
+    return (record.name, format_id(record.id))

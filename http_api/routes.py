@@ -1,0 +1,143 @@
+"""Routes and what OpenAPI says of them, from the row of the permission table and the shapes that pass."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from http_api.bodies import JSON
+from http_api.operations import Operation
+from http_api.problems import MEDIA_TYPE, ProblemKind
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+SCHEMA_REF = "#/components/schemas/{name}"
+
+_OF_ALL = (ProblemKind.BAD_REQUEST, ProblemKind.DEFECT, ProblemKind.UNAVAILABLE)
+_OF_CALLERS = (
+    ProblemKind.NOT_AUTHENTICATED,
+    ProblemKind.KEY_REFUSED,
+    ProblemKind.NOT_ALLOWED,
+    ProblemKind.INVALID,
+    ProblemKind.TOO_MANY_REQUESTS,
+)
+_OF_BODIES = (ProblemKind.BAD_BODY, ProblemKind.TOO_LARGE, ProblemKind.UNSUPPORTED_MEDIA_TYPE)
+
+_RATE_HEADERS = {
+    name: {"description": text, "schema": {"type": "string"}}
+    for name, text in (
+        ("RateLimit-Policy", "What the key may ask: `q` requests in `w` seconds."),
+        ("RateLimit", "What is left: `r` requests, and `t` seconds until it is all again."),
+    )
+}
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What an operation answers where it goes well: a document, or nothing."""
+
+    status: int
+    kind: type[msgspec.Struct] | None
+    about: str
+    example: object = None
+    headers: Mapping[str, str] = {}
+
+
+def route(
+    router: APIRouter,
+    operation: Operation,
+    *answers: Answer,
+    body: type[msgspec.Struct] | None = None,
+    example: object = None,
+    problems: Sequence[ProblemKind] = (),
+) -> Callable[[Endpoint], Endpoint]:
+    """Make a function the endpoint of an operation. `example` is one of its body."""
+    kinds = [*_OF_ALL, *problems]
+    if not operation.is_open:
+        kinds += _OF_CALLERS
+    if body is not None:
+        kinds += _OF_BODIES
+
+    def register(endpoint: Endpoint) -> Endpoint:
+        router.add_api_route(
+            operation.path,
+            endpoint,
+            methods=[operation.method],
+            operation_id=operation.id,
+            summary=operation.summary,
+            description=_description(operation, endpoint),
+            tags=[operation.path.split("/")[2] if operation.path.startswith("/v1/") else "server"],
+            status_code=answers[0].status,
+            response_model=None,
+            response_class=Response,
+            responses={**{each.status: _answer(each, operation) for each in answers}, **_problems(kinds)},
+            openapi_extra=_extra(operation, body, example),
+        )
+        return endpoint
+
+    return register
+
+
+def _description(operation: Operation, endpoint: Callable[..., Any]) -> str:
+    said = (endpoint.__doc__ or "").strip()
+    if operation.is_open:
+        return said
+    scopes = " or ".join(f"`{scope}`" for scope in operation.scopes)
+    needs = f"Needs a key with {scopes}." if scopes else "Any key of an organization will do."
+    person = f" On-Behalf-Of must name an {operation.role}." if operation.by_person else ""
+    return f"{said}\n\n{needs}{person}"
+
+
+def _answer(answer: Answer, operation: Operation) -> dict[str, Any]:
+    told: dict[str, Any] = {"description": answer.about}
+    headers = {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in answer.headers.items()
+    }
+    if not operation.is_open:
+        headers |= _RATE_HEADERS
+    if headers:
+        told["headers"] = headers
+    if answer.kind is not None:
+        content = {"schema": reference(answer.kind)}
+        if answer.example is not None:
+            content["example"] = msgspec.to_builtins(answer.example)
+        told["content"] = {JSON: content}
+    return told
+
+
+def _problems(kinds: Sequence[ProblemKind]) -> dict[int | str, dict[str, Any]]:
+    told: dict[int | str, dict[str, Any]] = {}
+    for kind in dict.fromkeys(kinds):
+        said = told.setdefault(
+            kind.status,
+            {
+                "description": "",
+                "content": {MEDIA_TYPE: {"schema": {"$ref": SCHEMA_REF.format(name="Problem")}}},
+            },
+        )
+        said["description"] = "; ".join(filter(None, [said["description"], f"{kind.title} (`{kind.slug}`)"]))
+    return told
+
+
+def _extra(operation: Operation, body: type[msgspec.Struct] | None, example: object) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if not operation.is_open:
+        extra["security"] = [{"bearer": []}, {"header": []}]
+        extra["parameters"] = [{"$ref": "#/components/parameters/OnBehalfOf"}]
+    if body is not None:
+        content = {"schema": reference(body)}
+        if example is not None:
+            content["example"] = msgspec.to_builtins(example)
+        extra["requestBody"] = {"required": True, "content": {JSON: content}}
+    return extra
+
+
+def reference(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Where the schema of a struct stands in the document."""
+    SHAPES.add(kind)
+    return {"$ref": SCHEMA_REF.format(name=kind.__name__)}
+
+
+# What the routes have named, for the document to describe.
+SHAPES: set[type[msgspec.Struct]] = set()

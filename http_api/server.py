@@ -1,0 +1,140 @@
+"""Serving: addresses, TLS, processes, and the way from a signal to the end."""
+
+import ipaddress
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from http_api.app import create_app
+from http_api.desk import Desk
+from http_api.logs import log_config
+from http_api.protocol import BoundedConfig, BoundedProtocol
+from http_api.settings import ServerSettings
+from ledger.errors import InvalidInput
+
+# Forward secrecy and authenticated encryption alone; TLS 1.3 has nothing else.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+def serve(settings: ServerSettings) -> int:
+    """Serve until a signal ends it; returns the exit status.
+
+    Raises InvalidInput or LedgerUnavailable, before anything is open to clients, where it cannot be served.
+    """
+    require_privacy(settings)
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        tls_context(settings.tls_cert, settings.tls_key)
+    # What cannot work is told here, in the words of a command, and not by each process in its log.
+    Desk(settings).close()
+    config = config_of(settings)
+    listening = _listen(settings)
+    # Uvicorn raises what ended it once more when all is done, and an end that was asked for is no failure.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+    if settings.workers > 1:
+        Multiprocess(config, [listening]).run()
+        return 0
+    server = uvicorn.Server(config)
+    server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+def require_privacy(settings: ServerSettings) -> None:
+    """Refuse to serve keys in the clear to other machines."""
+    if (settings.tls_cert is None) is not (settings.tls_key is None):
+        raise InvalidInput("--tls-cert and --tls-key go together")
+    if not settings.is_secure and not is_loopback(settings.host):
+        raise InvalidInput(
+            f"{settings.host} can be reached by other machines, and keys must not travel in the clear:"
+            " give --tls-cert and --tls-key, or --behind-tls-proxy where a proxy in front ends TLS"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 or newer with modern ciphers; InvalidInput where certificate and key do not make one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.set_alpn_protocols(["http/1.1"])
+    for path in (certificate, key):
+        if not path.is_file():
+            raise InvalidInput(f"{path} is no file; give PEM files with --tls-cert and --tls-key")
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error.strerror or "it cannot be read"
+        raise InvalidInput(
+            f"{certificate} and {key} are no certificate and its key in PEM: {reason}"
+        ) from None
+    return context
+
+
+def _no_password() -> str:
+    raise InvalidInput(
+        "the TLS key is encrypted; give one without a passphrase, readable by the server alone"
+    )
+
+
+def _context_of(settings: ServerSettings, _config: uvicorn.Config, _usual: object) -> ssl.SSLContext:
+    assert settings.tls_cert is not None  # noqa: S101 - both are there, or this is not asked for
+    assert settings.tls_key is not None  # noqa: S101 - as above
+    return tls_context(settings.tls_cert, settings.tls_key)
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        where = f"{settings.host}:{settings.port}"
+        raise InvalidInput(
+            f"{where} cannot be served: {error.strerror}; choose another --host or --port"
+        ) from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def config_of(settings: ServerSettings, app: Callable[[], FastAPI] | None = None) -> BoundedConfig:
+    """Uvicorn's settings; `app` makes the application, where it is not the usual one."""
+    limits = settings.limits
+    return BoundedConfig(
+        limits,
+        app or partial(create_app, settings),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=log_config(),
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.behind_tls_proxy,
+        forwarded_allow_ips=list(settings.proxy_addresses),
+        limit_concurrency=limits.connections,
+        backlog=limits.backlog,
+        timeout_keep_alive=limits.keep_alive_s,
+        timeout_graceful_shutdown=limits.shutdown_s,
+        ssl_context_factory=partial(_context_of, settings) if settings.tls_cert else None,
+    )
