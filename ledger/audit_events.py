@@ -4,7 +4,17 @@ They follow the conventions of `ledger.events`. None of them belongs to the life
 a key is accepted or refused as before.
 """
 
+from enum import StrEnum
+
 from ledger.events import Event, OwnerDetails
+
+
+class RemediationStep(StrEnum):
+    """What a remediation plan does to a key, one after the other."""
+
+    WARN = "warn"
+    DISABLE = "disable"
+    REVOKE = "revoke"
 
 
 class FindingWaived(Event, frozen=True, array_like=True):
@@ -56,6 +66,22 @@ class KeyWarned(Event, frozen=True, array_like=True):
     key_id: bytes
     plan_id: bytes
     rule: str
+
+
+class RemediationStepped(Event, frozen=True, array_like=True):
+    """Stream: the steps of one plan on one key. What a step did stands beside it, in the same append.
+
+    That is a KeyWarned for each rule, a KeyDisabled or a KeyRevoked. `plan_sha256` is the digest of the file
+    that was applied: a plan may be edited between two steps, which its id outlives.
+    """
+
+    topic = "remediation-stepped/1"
+
+    key_id: bytes
+    plan_id: bytes
+    plan_sha256: bytes
+    step: RemediationStep
+    rules: tuple[str, ...]
 
 
 class AuditCompleted(Event, frozen=True, array_like=True):

@@ -6,6 +6,7 @@ from ledger.audit_events import (
     KeyConfirmed,
     KeyLeakReported,
     KeyWarned,
+    RemediationStepped,
     WaiverWithdrawn,
 )
 from ledger.events import (
@@ -57,4 +58,5 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     KeyConfirmed,
     KeyWarned,
     AuditCompleted,
+    RemediationStepped,
 )

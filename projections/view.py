@@ -1,6 +1,6 @@
 """What readers see: the keys of one organization at one moment, from rows that are caught up first."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
@@ -16,6 +16,7 @@ from ledger.moments import LATEST, MICROSECOND
 from ledger.recorded import Recorded, events_at
 from ledger.usage import FUTURE_TOLERANCE
 from projections.as_of import clip
+from projections.callers import Caller, read_callers
 from projections.catch_up import OnProgress, catch_up, project_into_memory
 from projections.daily_rows import read_daily_use
 from projections.daily_use import DailyUse
@@ -57,10 +58,11 @@ class View:
 
     def daily_use(self, key_ids: Collection[bytes], first_day: int, last_day: int) -> DailyUse:
         """The uses of some keys by day, in the order of the keys; days are counted from 1970 in UTC."""
-        links = read_links(self._rows, self._organization_id)
-        names = {key_id: key_id for key_id in key_ids}
-        names |= {alias: key for alias, key in links.items() if key in names}
-        return read_daily_use(self._rows, names, first_day, last_day)
+        return read_daily_use(self._rows, self._names(key_ids), first_day, last_day)
+
+    def callers(self, since: Mapping[bytes, int]) -> dict[bytes, list[Caller]]:
+        """Who used some keys, each from a moment of its own on, up to that of the view; the latest first."""
+        return read_callers(self._rows, self._ledger, self._names(since), since, self._until)
 
     def timeline(self, key_id: bytes) -> list[Recorded]:
         """What happened to a key by the moment of the view, uses apart, in the order in which it happened."""
@@ -73,6 +75,12 @@ class View:
         found = events_at(self._ledger, self._rows.execute(query).scalars().all())
         happened = (each for each in found if each.event.occurred_at <= self._until)
         return sorted(happened, key=lambda recorded: (recorded.event.occurred_at, recorded.position))
+
+    def _names(self, key_ids: Collection[bytes]) -> dict[bytes, bytes]:
+        """The ids under which keys are used, each with the key that it means."""
+        links = read_links(self._rows, self._organization_id)
+        names = {key_id: key_id for key_id in key_ids}
+        return names | {alias: key for alias, key in links.items() if key in names}
 
     def _known(self, records: list[KeyRecord]) -> list[KeyRecord]:
         """Those of the keys that were there by the moment of the view, with what was said of them."""

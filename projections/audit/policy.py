@@ -32,6 +32,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     coverage_tolerance: timedelta = timedelta(hours=48)
     assume_coverage: bool = True
     max_waiver: timedelta = timedelta(days=365)
+    warn_for: timedelta = timedelta(days=14)
+    disable_for: timedelta = timedelta(days=30)
     rules: dict[str, RuleSetting] = {}
     overrides: tuple[Override, ...] = ()
 

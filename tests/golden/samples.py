@@ -6,6 +6,8 @@ from ledger.audit_events import (
     KeyConfirmed,
     KeyLeakReported,
     KeyWarned,
+    RemediationStep,
+    RemediationStepped,
     WaiverWithdrawn,
 )
 from ledger.events import (
@@ -166,6 +168,14 @@ FULL: tuple[Event, ...] = (
         open_findings=KEY,
         include_temporary=True,
     ),
+    RemediationStepped(
+        *FULL_HEADER,
+        key_id=KEY,
+        plan_id=OTHER_KEY,
+        plan_sha256=FINGERPRINT,
+        step=RemediationStep.DISABLE,
+        rules=("unused-key", "rotation-unfinished"),
+    ),
 )
 
 BARE: tuple[Event, ...] = (
@@ -217,5 +227,13 @@ BARE: tuple[Event, ...] = (
         findings=0,
         waived=0,
         open_findings=b"",
+    ),
+    RemediationStepped(
+        *BARE_HEADER,
+        key_id=KEY,
+        plan_id=OTHER_KEY,
+        plan_sha256=FINGERPRINT,
+        step=RemediationStep.WARN,
+        rules=(),
     ),
 )
