@@ -10,6 +10,7 @@ GROUPS = (
     ("key", "Make, read and end keys.", ("key", "key_views", "key_revoke")),
     ("policy", "Show and check audit policies.", ("policy",)),
     ("rotation", "Rotate keys without breaking anybody.", ("rotation",)),
+    ("remediate", "End keys by a plan, step by step.", ("remediate",)),
     ("member", "Who is in the organization.", ("member",)),
     ("use", "Append uses of keys.", ("use",)),
     ("import", "Import from AWS: keys and their uses.", ("imports",)),

@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from ledger.database import Database
 from ledger.encoding import decode
@@ -50,6 +50,17 @@ def events_at(connection: Connection, positions: Sequence[int]) -> list[Recorded
         chunk = events.c.position.in_(positions[start : start + _LOOKUP_CHUNK])
         for position, stream_id, version, topic, state in connection.execute(select(events).where(chunk)):
             found.append(Recorded(position, stream_id, version, decode(topic, state)))
+    return found
+
+
+def stream_versions(connection: Connection, stream_ids: Sequence[bytes]) -> dict[bytes, int]:
+    """The versions that some streams have come to; those without an event are left out."""
+    found: dict[bytes, int] = {}
+    stream, version = events.c.originator_id, func.max(events.c.originator_version)
+    for start in range(0, len(stream_ids), _LOOKUP_CHUNK):
+        chunk = stream.in_(stream_ids[start : start + _LOOKUP_CHUNK])
+        query = select(stream, version).where(chunk).group_by(stream)
+        found.update(connection.execute(query).tuples().all())
     return found
 
 

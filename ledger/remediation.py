@@ -42,15 +42,6 @@ class Remediation:
         self._plan = plan
         self._streams = Streams(ledger.recorder)
 
-    def taken(self, key_id: bytes) -> list[Taken]:
-        """The steps that the plan took on a key so far, whoever applied it."""
-        events = self._streams.events(self._stream(key_id))
-        return [
-            Taken(event.step, event.recorded_at)
-            for _, event in events
-            if isinstance(event, RemediationStepped)
-        ]
-
     def take(
         self,
         credential: Credential,
@@ -79,7 +70,8 @@ class Remediation:
             rules=rules,
         )
         done = self._decided(key, step, rules, stamp)
-        self._streams.append([*done, Decision(self._stream(key.id), earlier + 1, record)])
+        stream_id = _stream(self._org.id, self._plan.id, key.id)
+        self._streams.append([*done, Decision(stream_id, earlier + 1, record)])
         return Taken(step, stamp.recorded_at)
 
     def _decided(
@@ -109,5 +101,14 @@ class Remediation:
             for rule in rules
         ]
 
-    def _stream(self, key_id: bytes) -> bytes:
-        return ids.hashed_id("remediation", self._org.id, self._plan.id, key_id)
+
+def steps_taken(ledger: Ledger, org: Organization, plan_id: bytes, key_id: bytes) -> list[Taken]:
+    """The steps that a plan took on a key so far, in order, whoever applied it."""
+    events = Streams(ledger.recorder).events(_stream(org.id, plan_id, key_id))
+    return [
+        Taken(event.step, event.recorded_at) for _, event in events if isinstance(event, RemediationStepped)
+    ]
+
+
+def _stream(organization_id: bytes, plan_id: bytes, key_id: bytes) -> bytes:
+    return ids.hashed_id("remediation", organization_id, plan_id, key_id)

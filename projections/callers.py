@@ -15,7 +15,7 @@ _WORTH_A_QUERY = 500
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """The uses of a key by one caller (None: unknown) of one service within a time; addresses latest first."""
+    """The uses of a key by one caller (None: unknown) of one service in a time; addresses latest first."""
 
     service: str
     caller: str | None
@@ -82,7 +82,7 @@ def _uses(ledger: Connection, first: int, last: int) -> Iterator[ScannedUse]:
 
 
 def _within(use: ScannedUse, since: int, until: int) -> tuple[int, int] | None:
-    """How many uses were made within a time, and when the last was; of coalesced ones only the ends are known."""
+    """How many uses were in a time, and when the last was; of coalesced ones only the ends are known."""
     last_at = use.last_at or use.occurred_at
     if last_at < since or use.occurred_at > until:
         return None

@@ -1,6 +1,6 @@
 """What readers see: the keys of one organization at one moment, from rows that are caught up first."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
@@ -13,7 +13,7 @@ from ledger.errors import NotFound
 from ledger.event_store import max_position
 from ledger.ids import format_id
 from ledger.moments import LATEST, MICROSECOND
-from ledger.recorded import Recorded, events_at
+from ledger.recorded import Recorded, events_at, stream_versions
 from ledger.usage import FUTURE_TOLERANCE
 from projections.as_of import clip
 from projections.callers import Caller, read_callers
@@ -63,6 +63,10 @@ class View:
     def callers(self, since: Mapping[bytes, int]) -> dict[bytes, list[Caller]]:
         """Who used some keys, each from a moment of its own on, up to that of the view; the latest first."""
         return read_callers(self._rows, self._ledger, self._names(since), since, self._until)
+
+    def versions(self, key_ids: Sequence[bytes]) -> dict[bytes, int]:
+        """The versions of the lives of some keys that were minted here, as the ledger has them now."""
+        return stream_versions(self._ledger, key_ids)
 
     def timeline(self, key_id: bytes) -> list[Recorded]:
         """What happened to a key by the moment of the view, uses apart, in the order in which it happened."""

@@ -53,7 +53,7 @@ def policy_toml(canonical: dict[str, Any]) -> str:
 def _written(table: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     for name, value in table.items():
         if not isinstance(value, dict | list):
-            yield f"{_key(name)} = {_value(value)}"
+            yield f"{_key(name)} = {toml_value(value)}"
     for rule_id, setting in table.get("rules", {}).items():
         yield ""
         yield f"[{'.'.join(map(_key, (*path, 'rules', rule_id)))}]"
@@ -65,10 +65,11 @@ def _written(table: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
 
 
 def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _value(name)
+    return name if _BARE.fullmatch(name) else toml_value(name)
 
 
-def _value(value: str | int) -> str:
+def toml_value(value: str | int) -> str:
+    """A text, a number or a truth as TOML writes it."""
     # JSON's texts, numbers and truths are TOML's; what a terminal would act on is spelt out.
     text = json.dumps(value, ensure_ascii=False)
     return "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in text)

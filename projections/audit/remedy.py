@@ -44,11 +44,15 @@ class Action(StrEnum):
     INVESTIGATE = "investigate"
 
 
+def action_for(action: Action, record: KeyRecord) -> Action:
+    """What is left to do: of a key whose successor is there, the end."""
+    rotated = action is Action.ROTATE and record.successor_id is not None
+    return Action.REVOKE if rotated else action
+
+
 def remedy(action: Action, record: KeyRecord) -> str:
     """The command to type; words in capitals are to be filled in."""
-    if action is Action.ROTATE and record.successor_id is not None:
-        # The successor is there; what is left to do is the end of the old key.
-        action = Action.REVOKE
+    action = action_for(action, record)
     if record.is_minted_here or action is Action.INVESTIGATE:
         return _here(action, format_id(record.id))
     if record.source == AWS:

@@ -25,6 +25,7 @@ COMMANDS = tuple(commands())
 def test_the_commands_are_those_that_are_promised() -> None:
     verbs = ["create", "list", "show", "history", "set", "disable", "enable", "rotate", "revoke"]
     expected: set[tuple[str, ...]] = {("key", verb) for verb in verbs}
+    expected |= {("remediate", verb) for verb in ("plan", "apply")}
     expected |= {("rotation", verb) for verb in ("status", "start", "finish")}
     expected |= {("member", verb) for verb in ("add", "list", "role", "remove")}
     expected |= {("policy", verb) for verb in ("show", "check")}
@@ -70,7 +71,18 @@ def test_every_command_has_help_with_an_example_in_eighty_columns(
 
 
 @pytest.mark.parametrize(
-    "group", [(), ("key",), ("policy",), ("member",), ("use",), ("import",), ("projections",)]
+    "group",
+    [
+        (),
+        ("key",),
+        ("policy",),
+        ("rotation",),
+        ("remediate",),
+        ("member",),
+        ("use",),
+        ("import",),
+        ("projections",),
+    ],
 )
 def test_what_a_list_of_commands_says_of_each_is_not_cut_off(group: tuple[str, ...], empty: Door) -> None:
     text = empty.well(*group, "--help").out

@@ -74,9 +74,7 @@ def test_the_uses_of_a_key_minted_elsewhere_are_its_own(office: Office) -> None:
     )
     (record,) = office.records().values()
 
-    assert callers(office, {record.id: START - 3 * DAY})[record.id] == [
-        Caller("s3", "bob", 1, START - DAY)
-    ]
+    assert callers(office, {record.id: START - 3 * DAY})[record.id] == [Caller("s3", "bob", 1, START - DAY)]
 
 
 @pytest.mark.parametrize("worth", [0, 500])

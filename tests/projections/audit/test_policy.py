@@ -23,8 +23,10 @@ def test_the_default_policy_is_pinned() -> None:
         "coverage_tolerance": "2d",
         "assume_coverage": True,
         "max_waiver": "365d",
+        "warn_for": "14d",
+        "disable_for": "30d",
     }
-    assert Policy().sha256() == "c65c954bc7ebeb8ad6500bbd4d66ef61f3e2b005f0d5866ac42104d82837f54f"
+    assert Policy().sha256() == "bc6d69707c32b5a8b0476de8cfd80d31f379fba9d8046d073841b2bb2d4bada4"
 
 
 @pytest.mark.parametrize(
