@@ -65,17 +65,19 @@ class Database:
     @contextmanager
     def write(self, lock: Lock = Lock.APPEND) -> Iterator[Connection]:
         """A transaction under a lock; committed and on disk when the block is left."""
+        with self.in_turn(lock) as engine, self.dialect.transaction(engine, lock) as connection:
+            yield connection
+
+    @contextmanager
+    def in_turn(self, lock: Lock) -> Iterator[Engine]:
+        """The engine for one transaction of the dialect's own, when it is this thread's turn for a lock."""
         if not self.writable:
             raise LedgerUnavailable(
                 f"{self.name}: the ledger may not be written: change the rights of the file and its folder,"
                 " or of the database role"
             )
-        with (
-            self.explained(),
-            self._queues[lock],
-            self.dialect.transaction(self.engine, lock) as connection,
-        ):
-            yield connection
+        with self.explained(), self._queues[lock]:
+            yield self.engine
 
     def insist(self, work: Callable[[int], T]) -> T:
         """The result of `work`, done again where the connection is lost, for a minute at most.
@@ -185,7 +187,7 @@ def _open_server(url: URL, address: str) -> Database:
             " give a path, sqlite:///PATH or postgresql+psycopg://..."
         )
     try:
-        from ledger import postgresql  # noqa: PLC0415 - only what is in use
+        from ledger import postgresql, postgresql_server  # noqa: PLC0415 - only what is in use
     except ModuleNotFoundError:
         raise LedgerUnavailable(
             "the driver for PostgreSQL is not installed; run `pip install 'keyledger[postgresql]'`"
@@ -193,13 +195,13 @@ def _open_server(url: URL, address: str) -> Database:
     url = url.set(drivername="postgresql+psycopg")
     hosts = ",".join(filter(None, [url.host, *_said_hosts(url)]))
     database = Database(
-        postgresql.open_server(url),
+        postgresql_server.open_server(url),
         postgresql.Postgresql(),
         name=f"postgresql://{hosts}/{url.database or ''}",
         address=address,
     )
     with database.explained():
-        database.writable = postgresql.may_write(database.engine)
+        database.writable = postgresql_server.may_write(database.engine)
     return database
 
 

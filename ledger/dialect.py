@@ -1,6 +1,6 @@
 """What every database under a ledger must bring: its locks, its bulk append, its words for errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from enum import IntEnum
 from types import TracebackType
@@ -59,6 +59,15 @@ class Dialect(Protocol):
 
         Raises eventsourcing's IntegrityError where a place in a stream is taken; that ends the transaction.
         """
+
+    def append_alone(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> None:
+        """Insert rows of one kind at the end, all or none, in a transaction of their own.
+
+        Raises eventsourcing's IntegrityError where a place in a stream is taken.
+        """
+
+    def append_free(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> Collection[bytes]:
+        """The same for the rows whose places are free, no two of one stream; returns their streams."""
 
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         """Stream id, topic and state of what stands in those of the streams that are taken."""

@@ -1,6 +1,6 @@
 """The event store: eventsourcing's recorder over one table, with promises about what an append means."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from threading import Event as Flag
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from eventsourcing.persistence import (
 from sqlalchemy import Connection, Row, Select, exc, select
 
 from ledger.database import ConnectionLost, Database, insert
-from ledger.dialect import EventRow, OnWait
+from ledger.dialect import EventRow, Lock, OnWait
 from ledger.schema import events, tracking
 
 SUBSCRIPTION_BATCH = 500
@@ -45,6 +45,19 @@ class EventRecorder(ProcessRecorder):
         if rows:
             self.database.dialect.append(connection, last + 1, rows, on_wait)
         return last + len(rows)
+
+    def append_alone(self, rows: Sequence[EventRow], on_wait: OnWait) -> None:
+        """Append rows of one kind in a transaction of their own, which is one turn with the database.
+
+        Raises IntegrityError where a place is taken; nothing is stored then.
+        """
+        with self.database.in_turn(Lock.APPEND) as engine:
+            self.database.dialect.append_alone(engine, rows, on_wait)
+
+    def append_free(self, rows: Sequence[EventRow], on_wait: OnWait) -> Collection[bytes]:
+        """The same for the rows whose places are free, no two of one stream; returns their streams."""
+        with self.database.in_turn(Lock.APPEND) as engine:
+            return self.database.dialect.append_free(engine, rows, on_wait)
 
     def last_standing(self, connection: Connection, rows: Sequence[EventRow]) -> int | None:
         """The position of the last of some rows if all stand to the byte, as after a lost answer."""

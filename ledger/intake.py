@@ -15,7 +15,7 @@ from ledger.actor import Stamp
 from ledger.dialect import OnWait
 from ledger.errors import InvalidInput
 from ledger.event_store import EventRecorder
-from ledger.events import Event
+from ledger.events import Event, KeyUsed
 from ledger.observation import (
     Coverage,
     ExternalKey,
@@ -29,7 +29,7 @@ from ledger.observation import (
     summarized,
 )
 from ledger.outside import Told
-from ledger.repeats import Entry, Expected, Outcome, append_once, entry_of
+from ledger.repeats import Entry, Expected, Outcome, append_alone, append_once, entry_of
 from ledger.usage import Acceptance, Intake, Refusal, Texts, Use, check_not_future
 
 BATCH_SIZE = 1000
@@ -171,6 +171,9 @@ class Recording:
     def _store_as(self, expected: Expected, batch: _Batch, on_wait: OnWait) -> _Stored:
         entries, stamp = batch.entries, batch.stamp
         unknown = outside.unheard_of([entry.item for entry in entries], stamp.organization_id, self._known)
+        if expected is not Expected.OUR_OWN and not unknown and _are_uses(entries):
+            outcome = append_alone(self._recorder, entries, expected, on_wait)
+            return self._stored(batch, outcome, 0)
         with self._recorder.database.write() as connection:
             strangers = outside.meet(connection, self._recorder, unknown, entries, stamp) if unknown else {}
             outcome = append_once(connection, self._recorder, entries, expected, on_wait)
@@ -178,8 +181,11 @@ class Recording:
             append_once(connection, self._recorder, links, Expected.SOME_REPEATS)
         # Not |= with a view of keys, which would copy all that is known.
         self._known.update(strangers)
+        return self._stored(batch, outcome, len(strangers))
+
+    def _stored(self, batch: _Batch, outcome: Outcome[Told], keys_registered: int) -> _Stored:
         self._expected = Expected.SOME_REPEATS if outcome.has_repeats else Expected.NEW
-        return _Stored(batch, outcome, len(strangers))
+        return _Stored(batch, outcome, keys_registered)
 
     def _learn(self, items: Sequence[Told | Refusal], organization_id: bytes) -> None:
         keys = {item.key for item in items if isinstance(item, Use)} - self._known
@@ -250,6 +256,10 @@ class Recording:
         intake.observations += len(outcome.stored) - kept
         intake.keys_registered += stored.keys_registered
         return refused
+
+
+def _are_uses(entries: Sequence[Entry[Told]]) -> bool:
+    return all(isinstance(entry.event, KeyUsed) for entry in entries)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Told | Refusal]]:

@@ -1,28 +1,16 @@
 """PostgreSQL: for several machines, and for ledgers whose roles are kept apart."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from ipaddress import ip_address
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from struct import Struct
-from time import monotonic
-from typing import Any, Self, cast
+from typing import Any, LiteralString, Self, cast
 
 import psycopg
 from eventsourcing.persistence import IntegrityError
-from psycopg import pq
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, exc
 
-from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock, OnWait
-from ledger.errors import LedgerUnavailable
-
-CONNECT_TIMEOUT_S = 10
-PING_AFTER_S = 1
-_IDLE_SINCE = "idle since"
-
-_ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
-# Said in so many words this gives TLS up; `allow` and `prefer` would give it up without a word.
-_WAIVED = "disable"
+from ledger.bytea_array import ByteaArray
+from ledger.dialect import LOCK_TIMEOUT_S, EventRow, Lock, OnWait
 
 # Locks of this ledger alone, though a database may hold several, each in its schema.
 _LOCK = "SELECT pg_advisory_xact_lock(%s::bigint << 32 | 'events'::regclass::oid::bigint)"
@@ -36,10 +24,26 @@ _COPY = """
 _COPY_BEGINS = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_ENDS = b"\xff\xff"
 
-# OFFSET 0 makes it one look-up by index each: of a table that grows by the second the planner knows little.
+# Numbered by the server, so that no client is waited for while the lock is held.
+_APPEND_ALONE = """
+    INSERT INTO events (position, originator_id, originator_version, topic, state)
+    SELECT last + n, id, %(version)s::int4, %(topic)s::text, state
+    FROM (SELECT coalesce(max(position), 0) AS last FROM events) AS ledger,
+         unnest(%(ids)b::bytea[], %(states)b::bytea[]) WITH ORDINALITY AS added (id, state, n)"""
+_APPEND_FREE = """
+    INSERT INTO events (position, originator_id, originator_version, topic, state)
+    SELECT last + row_number() OVER (ORDER BY n), id, %(version)s::int4, %(topic)s::text, state
+    FROM (SELECT coalesce(max(position), 0) AS last FROM events) AS ledger,
+         unnest(%(ids)b::bytea[], %(states)b::bytea[]) WITH ORDINALITY AS added (id, state, n)
+         LEFT JOIN LATERAL (SELECT true AS is_taken FROM events WHERE originator_id = added.id
+                            AND originator_version = %(version)s::int4 LIMIT 1) AS found ON true
+    WHERE is_taken IS NULL
+    RETURNING originator_id"""
+
+# LIMIT makes it one look-up by index each: of a table that grows by the second the planner knows little.
 _STANDING = """
     SELECT found.* FROM unnest(%b::bytea[]) AS asked (id) CROSS JOIN LATERAL
-        (SELECT originator_id, topic, state FROM events WHERE originator_id = asked.id OFFSET 0) AS found"""
+        (SELECT originator_id, topic, state FROM events WHERE originator_id = asked.id LIMIT 1) AS found"""
 
 _REMEDIES = {
     "23505": "a place is taken already",
@@ -116,6 +120,12 @@ class Postgresql:
         except psycopg.IntegrityError as error:
             raise IntegrityError(str(error)) from error
 
+    def append_alone(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> None:
+        _append_at_once(engine, _APPEND_ALONE, rows, on_wait)
+
+    def append_free(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> Collection[bytes]:
+        return {stream_id for (stream_id,) in _append_at_once(engine, _APPEND_FREE, rows, on_wait)}
+
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         return connection.exec_driver_sql(_STANDING, (list(stream_ids),)).all()
 
@@ -170,73 +180,49 @@ class NotificationWatch:
         self._connection.invalidate()
 
 
-def open_server(url: URL) -> Engine:
-    """An engine on a server; TLS is required of one that is not on this machine."""
-    engine = create_engine(
-        url,
-        pool_size=POOL_SIZE,
-        pool_timeout=LOCK_TIMEOUT_S,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
-    )
-    _ping_the_idle(engine)
-
-    @event.listens_for(engine, "do_connect")
-    def require_tls(_dialect: object, _record: object, _args: object, parameters: dict[str, Any]) -> None:
-        parameters["sslmode"] = tls_mode(parameters)
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _record: object) -> None:  # noqa: ANN401 - SQLAlchemy's own wrapper
-        driver: psycopg.Connection[Any] = connection
-        _require_tls(driver)
-        driver.autocommit = True
-        driver.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
-        driver.execute(
-            "SELECT set_config('synchronous_commit', 'on', false)"
-            " WHERE current_setting('synchronous_commit') IN ('off', 'local')"
-        )
-        driver.autocommit = False
-
-    return engine
-
-
-def _ping_the_idle(engine: Engine) -> None:
-    """Replace connections that broke while they waited in the pool; one just used is trusted."""
-
-    @event.listens_for(engine, "checkin")
-    def remember(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info[_IDLE_SINCE] = monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def ping(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:  # noqa: ANN401 - as above
-        if monotonic() - record.info.get(_IDLE_SINCE, 0) > PING_AFTER_S:
-            try:
-                engine.dialect.do_ping(connection)
-            except exc.DBAPIError as error:
-                raise exc.DisconnectionError from error
-
-
-def may_write(engine: Engine) -> bool:
-    """Whether the role may append here; where there is no ledger yet, whether the server writes at all."""
+def _append_at_once(
+    engine: Engine, statement: LiteralString, rows: Sequence[EventRow], on_wait: OnWait
+) -> Sequence[Sequence[Any]]:
+    """Lock, append and commit, sent together: no client is waited for while the lock is held."""
+    _, version, topic, _ = rows[0]
+    stream_ids, _, _, states = zip(*rows, strict=True)
+    values = {
+        "version": version,
+        "topic": topic,
+        "ids": ByteaArray(stream_ids),
+        "states": ByteaArray(states),
+    }
     with engine.connect() as connection:
-        query = """
-            SELECT NOT pg_catalog.pg_is_in_recovery() AND coalesce(pg_catalog.has_table_privilege(
-                pg_catalog.to_regclass('events')::pg_catalog.oid, 'INSERT'::pg_catalog.text), true)"""
-        return bool(connection.exec_driver_sql(query).scalar())
+        driver: psycopg.Connection[Any] = cast("Any", connection.connection.driver_connection)
+        try:
+            on_wait()
+            appended = _run_together(driver, statement, values)
+            return appended.fetchall() if appended.description else ()
+        except psycopg.IntegrityError as error:
+            raise IntegrityError(str(error)) from error
+        except BaseException:
+            # Whatever state it is in, nobody else is given it.
+            connection.invalidate()
+            raise
 
 
-def tls_mode(parameters: Mapping[str, Any]) -> str:
-    """The sslmode to connect with; LedgerUnavailable for one that may go to another machine in the open."""
-    said = parameters.get("sslmode") or _of_environment("sslmode")
-    if said in _ENCRYPTED or said == _WAIVED:
-        return str(said)
-    if all(map(_is_local, _hosts(parameters))):
-        return str(said or "prefer")
-    if said:
-        raise LedgerUnavailable(
-            f"sslmode={said} may go on without TLS; write sslmode=require or stricter in the address"
-            f" of the database (or sslmode={_WAIVED} to go without)"
-        )
-    return "require"
+def _run_together(
+    driver: "psycopg.Connection[Any]", statement: LiteralString, values: Mapping[str, object]
+) -> "psycopg.Cursor[Any]":
+    failed: psycopg.Error | None = None
+    appended = driver.cursor()
+    with suppress(psycopg.errors.PipelineAborted), driver.pipeline():
+        try:
+            driver.execute(_LOCK, (int(Lock.APPEND),))
+            appended.execute(statement, values)
+            # Not by `commit`, which would wait for the answer here.
+            driver.execute("COMMIT")
+        except psycopg.Error as error:
+            # Raised below: to leave the pipeline with it would log that what was sent after it was aborted.
+            failed = error
+    if failed is not None:
+        raise failed
+    return appended
 
 
 def _copied(first: int, rows: Sequence[EventRow]) -> bytes:
@@ -251,37 +237,3 @@ def _copied(first: int, rows: Sequence[EventRow]) -> bytes:
         parts.append(state)
     parts.append(_COPY_ENDS)
     return b"".join(parts)
-
-
-def _hosts(parameters: Mapping[str, Any]) -> list[str]:
-    """All that may be connected to: by name or by address, as the address says or the environment."""
-    said = [str(parameters.get(name) or _of_environment(name) or "") for name in ("host", "hostaddr")]
-    return [host for hosts in said for host in hosts.split(",")]
-
-
-def _of_environment(keyword: str) -> str | None:
-    """What a variable such as PGSSLMODE says, or a service file; a value of our own would overrule it."""
-    (option,) = (option for option in pq.Conninfo.get_defaults() if option.keyword == keyword.encode())
-    return None if option.val is None or option.val == option.compiled else option.val.decode()
-
-
-def _require_tls(driver: "psycopg.Connection[Any]") -> None:
-    """Refuse what came about by a host that the environment named, where the address named none."""
-    waived = driver.info.get_parameters().get("sslmode") == _WAIVED
-    host, address = driver.info.host, driver.info.hostaddr
-    if not (driver.pgconn.ssl_in_use or waived or (_is_local(host) and _is_local(address))):
-        driver.close()
-        raise LedgerUnavailable(
-            f"the connection to {host} has no TLS;"
-            " write sslmode=require or stricter in the address of the database"
-        )
-
-
-def _is_local(host: str) -> bool:
-    """Whether a host is this machine: a socket (none or a path) or a loopback address."""
-    if not host or host == "localhost" or host.startswith("/"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

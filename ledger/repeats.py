@@ -83,6 +83,31 @@ def append_once(
     return outcome
 
 
+def append_alone(
+    recorder: EventRecorder, entries: Sequence[Entry[T]], expected: Expected, on_wait: OnWait
+) -> Outcome[T]:
+    """As `append_once` does, in a transaction of its own; for entries of one kind, none tried before."""
+    if expected is Expected.NEW:
+        recorder.append_alone([entry.row for entry in entries], on_wait)
+        return Outcome(list(entries), [], [])
+    firsts: dict[bytes, Entry[T]] = {}
+    for entry in entries:
+        firsts.setdefault(entry.stream_id, entry)
+    stored = frozenset(recorder.append_free([entry.row for entry in firsts.values()], on_wait))
+    standing = {stream_id: firsts[stream_id].row[2:] for stream_id in stored}
+    # What stands is never changed, so it can be looked at afterwards.
+    with recorder.database.read() as connection:
+        for stream_id, topic, state in recorder.database.dialect.standing(
+            connection, list(firsts.keys() - stored)
+        ):
+            standing[stream_id] = (topic, state)
+    ours = [entry for stream_id, entry in firsts.items() if stream_id in stored]
+    others = [e for e in entries if e.stream_id not in stored or firsts[e.stream_id] is not e]
+    outcome = _sort_out(others, standing)
+    outcome.stored += ours
+    return outcome
+
+
 def _sort_out(entries: Sequence[Entry[T]], standing: dict[bytes, tuple[str, bytes]]) -> Outcome[T]:
     outcome: Outcome[T] = Outcome([], [], [])
     for entry in entries:

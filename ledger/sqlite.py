@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import accumulate
 from os import W_OK, access
@@ -115,6 +115,18 @@ class Sqlite:
                 driver.executemany(_INSERT, [(position, *row) for position, row in enumerate(rows, first)])
         except sqlite3.IntegrityError as error:
             raise IntegrityError(str(error)) from error
+
+    def append_alone(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> None:
+        with self.transaction(engine, Lock.APPEND) as connection:
+            self.append(connection, _last_position(connection) + 1, rows, on_wait)
+
+    def append_free(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> Collection[bytes]:
+        with self.transaction(engine, Lock.APPEND) as connection:
+            taken = {stream_id for stream_id, *_ in self.standing(connection, [row[0] for row in rows])}
+            free = [row for row in rows if row[0] not in taken]
+            if free:
+                self.append(connection, _last_position(connection) + 1, free, on_wait)
+        return {row[0] for row in free}
 
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         asked = (b"".join(stream_ids), str([0] * len(stream_ids)))
@@ -257,6 +269,10 @@ def _prepare(engine: Engine) -> None:
 
 def _driver(connection: Connection) -> Any:  # noqa: ANN401 - SQLAlchemy types a driver's connection so
     return connection.connection.driver_connection
+
+
+def _last_position(connection: Connection) -> int:
+    return int(_driver(connection).execute("SELECT coalesce(max(position), 0) FROM events").fetchone()[0])
 
 
 def _alike(first: int, rows: Sequence[EventRow]) -> tuple[object, ...]:

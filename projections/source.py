@@ -8,7 +8,7 @@ def source_of(database: Database) -> Source:
     """What the driver needs to connect; it may hold a password, so it goes through a pipe only."""
     if database.dialect.name == SQLITE:
         return Source(SQLITE, {"database": database.name})
-    from ledger.postgresql import tls_mode  # noqa: PLC0415 - only what is in use
+    from ledger.postgresql_server import tls_mode  # noqa: PLC0415 - only what is in use
 
     _, parameters = database.engine.dialect.create_connect_args(database.engine.url)
     plain = {name: value for name, value in parameters.items() if isinstance(value, str | int)}

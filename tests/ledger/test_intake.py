@@ -292,6 +292,31 @@ class TestBatches:
 
         assert intake == Intake(read=BATCH_SIZE + 3, stored=BATCH_SIZE + 1, duplicates=2)
 
+    def test_what_is_new_among_repeats_is_appended_in_its_order_and_without_a_gap(self, world: World) -> None:
+        created = world.create()
+        world.record(use(created.id, f"u-{number}") for number in range(0, 40, 2))
+
+        intake, _ = world.record(use(created.id, f"u-{number}", count=number + 1) for number in range(40))
+
+        assert intake == Intake(read=40, stored=20, duplicates=1, refused=19)
+        assert [event.count for event in world.told(KeyUsed)[20:]] == list(range(2, 41, 2))
+        assert [row.position for row in world.rows()] == list(range(1, len(world.rows()) + 1))
+
+    def test_a_batch_of_repeats_alone_stores_nothing_and_logs_nothing(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        created = world.create()
+        repeated = [use(created.id, f"u-{number}") for number in range(20)]
+        world.record(repeated)
+        before = world.rows()
+
+        for _ in range(5):
+            intake, _ = world.record(repeated)
+            assert intake == Intake(read=20, duplicates=20)
+
+        assert world.rows() == before
+        assert caplog.records == []
+
     def test_an_interrupted_intake_keeps_whole_batches_and_is_resumed_by_repeating_it(
         self, world: World
     ) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from ledger.database import Database, open_database
 from ledger.errors import LedgerUnavailable
-from ledger.postgresql import tls_mode
+from ledger.postgresql_server import tls_mode
 from ledger.schema import check_schema, create_schema
 from tests.place import SERVER, Place
 
