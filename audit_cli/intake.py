@@ -13,7 +13,7 @@ from audit_cli.progress import Progress, progress
 if TYPE_CHECKING:
     from audit_cli.session import Session
     from ledger.intake import Item
-    from ledger.usage import Doubt, Intake, OnDoubt
+    from ledger.usage import Doubt, Intake, OnDoubt, Refusal
 
 INTAKE_SCHEMA = "keyledger.intake/1"
 
@@ -32,8 +32,9 @@ def take_in(
     form: UseFormat,
     *,
     again: str = "run it again to go on: what is stored is recognized",
+    on_refused: Callable[[], object] = lambda: None,
 ) -> None:
-    """Record what `read` yields; exits with status 1 where anything was refused.
+    """Record what `read` yields; exits with status 1 where anything was refused, which `on_refused` hears.
 
     What is kept in spite of a doubt is told, counted apart and no failure.
     What was acknowledged stays when it is interrupted; `again` says how to go on then, and where from.
@@ -50,6 +51,10 @@ def take_in(
         doubts += 1
         bar.say(_told(doubt.where, doubt.reason))
 
+    def refuse(refusal: "Refusal") -> None:
+        on_refused()
+        bar.say(_told(refusal.where, refusal.reason))
+
     def remember(intake: "Intake", place: str | int) -> None:
         nonlocal counts, reached
         counts, reached = intake, place
@@ -63,7 +68,7 @@ def take_in(
                 session.organization,
                 session.actor,
                 interruption.between(read(bar, warn)),
-                on_refused=lambda refusal: bar.say(_told(refusal.where, refusal.reason)),
+                on_refused=refuse,
                 on_batch=remember,
             )
         except KeyboardInterrupt:

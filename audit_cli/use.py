@@ -1,11 +1,14 @@
 """`keyledger use`: uses as services write them."""
 
+import os
 import sys
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from audit_cli import console
 from audit_cli.intake import UseFormat, take_in
 from audit_cli.options import Options, command
 
@@ -14,14 +17,16 @@ if TYPE_CHECKING:
 
     from audit_cli.progress import Progress
     from audit_cli.session import Session
+    from ledger.coverage import Heartbeat
     from ledger.importers.ndjson import Resolve
-    from ledger.intake import Flush
+    from ledger.intake import Flush, Item
     from ledger.usage import Refusal, Use
 
 STANDARD_INPUT = "-"
 AGAIN = "go on with --skip {reached}"
 
 _REMEMBERED = 65536
+_WAKE_EVERY_S = 60.0
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -38,6 +43,9 @@ def append(
     skip: Annotated[
         int, typer.Option(min=0, metavar="LINES", help="Pass over the first lines, as acknowledged before.")
     ] = 0,
+    heartbeat: Annotated[
+        bool, typer.Option("--heartbeat", help="Declare that the reporter tells all uses that it sees.")
+    ] = False,
     form: Annotated[
         UseFormat, typer.Option("--format", help="The summary; `jsonl` also tells each batch on disk.")
     ] = "table",
@@ -51,38 +59,85 @@ def append(
     {"lines": N, ...} as soon as all up to line N are on disk or refused, some 200 ms after they came: to
     resume, go on after N, or send everything again with --skip N.
 
+    With --heartbeat a pipe declares every 15 minutes, and at its end, that all until then is on disk; a file
+    declares the time from its first use to its last. Time in which a line was refused is left out. Once a
+    reporter has begun, its silence makes keys `no data`: see `keyledger coverage`.
+
     Example: keyledger use append uses.ndjson --reporter gateway
     """
     from audit_cli.session import open_session
 
+    if heartbeat and not reporter:
+        raise typer.BadParameter("--heartbeat needs --reporter: say who it is that vouches for the uses")
     with open_session(options) as session:
-        take_in(session, lambda bar, _warn: _uses(session, file, reporter, skip, bar), form, again=AGAIN)
+        beats = _heartbeat(session, reporter, skip) if heartbeat and reporter else None
+        take_in(
+            session,
+            lambda bar, _warn: _uses(session, file, reporter, skip, beats, bar),
+            form,
+            again=AGAIN,
+            on_refused=beats.lose if beats else lambda: None,
+        )
+
+
+def _heartbeat(session: "Session", reporter: str, skip: int) -> "Heartbeat":
+    from audit_cli.wording import moment
+    from ledger.coverage import Heartbeat
+
+    def tell_undeclared(start: int, end: int) -> None:
+        console.note(f"Not declared as covered, since lines were refused: {moment(start)} to {moment(end)}.")
+
+    return Heartbeat(reporter, session.ledger.clock, tell_undeclared, skip)
 
 
 def _uses(
-    session: "Session", file: str, reporter: str | None, skip: int, bar: "Progress"
+    session: "Session",
+    file: str,
+    reporter: str | None,
+    skip: int,
+    beats: "Heartbeat | None",
+    bar: "Progress",
+) -> "Iterator[Item]":
+    with _opened(file, bar) as stream:
+        is_live = file == STANDARD_INPUT and not _is_file(stream)
+        lines = _lines(stream, is_pipe=file == STANDARD_INPUT, wakes=beats is not None)
+        uses = _reported(lines, _resolver(session), reporter, skip)
+        if beats is None:
+            yield from uses
+        else:
+            yield from beats.beating(uses) if is_live else beats.spanning(uses)
+
+
+def _reported(
+    lines: "Iterator[bytes | Flush]", resolve: "Resolve", reporter: str | None, skip: int
 ) -> "Iterator[Use | Refusal | Flush]":
     from msgspec.structs import replace
 
     from ledger.importers.ndjson import read_uses
     from ledger.usage import Use
 
-    with _opened(file, bar) as stream:
-        for item in read_uses(_lines(stream, is_pipe=file == STANDARD_INPUT), _resolver(session), skip):
-            if reporter and isinstance(item, Use) and item.reporter is None:
-                yield replace(item, reporter=reporter)
-            else:
-                yield item
+    for item in read_uses(lines, resolve, skip):
+        if reporter and isinstance(item, Use) and item.reporter is None:
+            yield replace(item, reporter=reporter)
+        else:
+            yield item
 
 
-def _lines(stream: BinaryIO, *, is_pipe: bool) -> "Iterator[bytes | Flush]":
+def _lines(stream: BinaryIO, *, is_pipe: bool, wakes: bool) -> "Iterator[bytes | Flush]":
     from ledger.importers.files import bounded_lines
     from ledger.importers.ndjson import MAX_LINE
     from ledger.importers.pipe import is_of_the_system, lines_as_they_come
 
     if is_pipe and is_of_the_system(stream):
-        return lines_as_they_come(stream, MAX_LINE)
+        return lines_as_they_come(stream, MAX_LINE, _WAKE_EVERY_S if wakes else None)
     return bounded_lines(stream, MAX_LINE)
+
+
+def _is_file(stream: BinaryIO) -> bool:
+    """Whether standard input is a file that was redirected: it ends, whatever is written later."""
+    from ledger.importers.pipe import is_of_the_system
+
+    return is_of_the_system(stream) and S_ISREG(os.fstat(stream.fileno()).st_mode)
 
 
 def _opened(file: str, bar: "Progress") -> BinaryIO:

@@ -32,12 +32,17 @@ def last_used(record: KeyRecord, now: int) -> str:
 
 def ago(at: int, now: int) -> str:
     """How long before now a moment was, or how long after now it will be."""
-    seconds = abs(now - at) // SECOND_US
-    if seconds < _MINUTE:
+    apart = abs(now - at)
+    if apart < _MINUTE * SECOND_US:
         return "just now"
-    unit, name = next((unit, name) for unit, name in _UNITS if seconds >= unit)
-    span = counted(seconds // unit, name)
-    return f"{span} ago" if at <= now else f"in {span}"
+    return f"{span(apart)} ago" if at <= now else f"in {span(apart)}"
+
+
+def span(microseconds: int) -> str:
+    """How long something lasted, in the largest unit that it fills: `3 hours`."""
+    seconds = microseconds // SECOND_US
+    unit, name = next(((unit, name) for unit, name in _UNITS if seconds >= unit), (1, "second"))
+    return counted(seconds // unit, name)
 
 
 _UNITS = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"))

@@ -1,4 +1,4 @@
-"""Domain events of the audit: what was accepted, confirmed, warned of, found in the open, and reported.
+"""Domain events of the audit: what was accepted, confirmed, warned of, found, reported, not awaited any more.
 
 They follow the conventions of `ledger.events`. None of them belongs to the life of a key: whatever they say,
 a key is accepted or refused as before.
@@ -82,6 +82,15 @@ class RemediationStepped(Event, frozen=True, array_like=True):
     plan_sha256: bytes
     step: RemediationStep
     rules: tuple[str, ...]
+
+
+class ReporterRetired(Event, frozen=True, array_like=True):
+    """Its own stream: nothing more is expected of a reporter, until it declares coverage again."""
+
+    topic = "reporter-retired/1"
+
+    reporter: str
+    reason: str | None = None
 
 
 class AuditCompleted(Event, frozen=True, array_like=True):

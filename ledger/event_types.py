@@ -7,6 +7,7 @@ from ledger.audit_events import (
     KeyLeakReported,
     KeyWarned,
     RemediationStepped,
+    ReporterRetired,
     WaiverWithdrawn,
 )
 from ledger.events import (
@@ -57,6 +58,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     KeyLeakReported,
     KeyConfirmed,
     KeyWarned,
+    ReporterRetired,
     AuditCompleted,
     RemediationStepped,
 )

@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from ledger.audit_events import FindingWaived, KeyConfirmed, KeyLeakReported, KeyWarned, WaiverWithdrawn
+from ledger.audit_events import (
+    FindingWaived,
+    KeyConfirmed,
+    KeyLeakReported,
+    KeyWarned,
+    ReporterRetired,
+    WaiverWithdrawn,
+)
 from ledger.events import (
     CoverageReported,
     Event,
@@ -44,6 +51,7 @@ class Batch:
         self.links: list[Placed[KeyLinked]] = []
         self.summaries: list[Placed[KeyUsageSummarized]] = []
         self.coverage: list[Placed[CoverageReported]] = []
+        self.retired: list[Placed[ReporterRetired]] = []
         self.marks: list[tuple[bytes, int]] = []
         self.timeline: list[tuple[bytes, int]] = []
         self.latest_at = 0
@@ -62,6 +70,8 @@ class Batch:
                 self.timeline.append((event.key_id, position))
             case CoverageReported():
                 self.coverage.append(Placed(position, stream_id, event))
+            case ReporterRetired():
+                self.retired.append(Placed(position, stream_id, event))
             case FindingWaived() | WaiverWithdrawn() | KeyLeakReported() | KeyConfirmed() | KeyWarned():
                 self.marks.append((event.organization_id, position))
                 self.timeline.append((event.key_id, position))

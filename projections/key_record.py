@@ -8,6 +8,7 @@ from ledger.api_key import denial
 from ledger.events import DenialReason, KeyKind, KeyState
 from ledger.moments import MICROSECOND
 from projections.marks import NO_MARKS, Marks
+from projections.reporter import Reporter
 
 MINTED_HERE = "keyledger"
 
@@ -51,9 +52,10 @@ class KeyRecord(msgspec.Struct, frozen=True):
     """All that is known of one key at a moment.
 
     Moments are microseconds since 1970 in UTC; None is unknown (or never). Positions cite the events that
-    show a fact. `covered` holds the periods, merged and in order, in which every use of this key was told;
-    for a key that was minted here it is empty and the policy decides. `last_used_at` is the later of what
-    events and what summaries say; `use_count` is None where a summary alone says that the key was used.
+    show a fact. `covered` holds the periods, merged and in order, in which every use of this key was told.
+    `reporters` are those that see a part each of the uses of keys minted here; of other keys there are none.
+    `last_used_at` is the later of what events and what summaries say; `use_count` is None where a summary
+    alone says that the key was used.
     """
 
     id: bytes
@@ -90,6 +92,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     denials: tuple[Denial, ...] = ()
     covered: tuple[tuple[int, int], ...] = ()
     marks: Marks = NO_MARKS
+    reporters: tuple[Reporter, ...] = ()
 
     @property
     def is_minted_here(self) -> bool:

@@ -3,16 +3,16 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, func, select
 
 from ledger.database import driver_rows
 from ledger.events import DenialReason, KeyKind, KeyState
+from projections.coverage import Coverage, SummaryRow
 from projections.key_record import AddressUse, CallerUse, Denial, KeyRecord
 from projections.key_row import KeyRow, absorb, end_replaced
 from projections.members import MemberRow
-from projections.periods import Period, merge_periods
 from projections.tables import TABLES
 
 T = TypeVar("T")
@@ -24,19 +24,6 @@ _STATES = {state.value: state for state in KeyState}
 # Columns that find events quickly; no record tells them.
 _UNREAD = ("low_position", "high_position")
 _STAMPS = ("state_stamp", "name_stamp", "owner_stamp")
-
-
-class _Summary(NamedTuple):
-    """A row of the table of summaries."""
-
-    position: int
-    key_id: bytes
-    occurred_at: int
-    covers_from: int
-    covers_to: int
-    first_used_at: int | None
-    last_used_at: int | None
-    use_count: int | None
 
 
 def read_members(connection: Connection, organization_id: bytes) -> list[MemberRow]:
@@ -81,7 +68,7 @@ class _Assembly:
         self._links = read_links(connection, organization_id)
         self._wanted = None if key_id is None else self._names_of(key_id)
         self._members = {member.member_id: member for member in read_members(connection, organization_id)}
-        self._coverage = _Coverage(connection, organization_id)
+        self._coverage = Coverage(connection, organization_id)
 
     def records(self) -> Iterable[KeyRecord]:
         rows = {row[0]: KeyRow(*row) for row in self._rows(TABLES.keys)}
@@ -94,7 +81,7 @@ class _Assembly:
         uses = self._grouped(TABLES.usage, _caller_use)
         addresses = self._grouped(TABLES.addresses, _address_use)
         denials = self._grouped(TABLES.denials, _denial)
-        summaries = self._grouped(TABLES.summaries, _Summary._make)
+        summaries = self._grouped(TABLES.summaries, SummaryRow._make)
         for key_id, row in rows.items():
             yield self._record(
                 row,
@@ -142,7 +129,7 @@ class _Assembly:
         uses: tuple[CallerUse, ...],
         addresses: tuple[AddressUse, ...],
         denials: tuple[Denial, ...],
-        summaries: Sequence[_Summary],
+        summaries: Sequence[SummaryRow],
     ) -> KeyRecord:
         first_used_at, last_used_at, use_count = _usage(uses, summaries)
         owner = self._members.get(row.owner_id) if row.owner_id else None
@@ -180,40 +167,13 @@ class _Assembly:
             uses=uses,
             addresses=addresses,
             denials=denials,
-            covered=self._coverage.of(row, summaries),
+            covered=self._coverage.covered(row.source, row.account, summaries),
+            reporters=self._coverage.reporters_of(row.source),
         )
 
 
-class _Coverage:
-    """The periods that reporters vouched for, by source and account."""
-
-    def __init__(self, connection: Connection, organization_id: bytes) -> None:
-        table = TABLES.coverage
-        query = select(table).where(table.c.organization_id == organization_id)
-        self._reported = list(connection.execute(query))
-        self._merged: dict[tuple[str, str | None], tuple[Period, ...]] = {}
-
-    def of(self, row: KeyRow, summaries: Sequence[_Summary]) -> tuple[Period, ...]:
-        """The merged periods in which every use of a key was told, by reporters or by its own summaries."""
-        reported = self._of_source(row.source, row.account)
-        if not summaries:
-            return reported
-        return merge_periods([*reported, *((each.covers_from, each.covers_to) for each in summaries)])
-
-    def _of_source(self, source: str, account: str | None) -> tuple[Period, ...]:
-        """A reporter of one account says nothing of a key whose account is another or unknown."""
-        group = (source, account)
-        if group not in self._merged:
-            self._merged[group] = merge_periods(
-                (each.covers_from, each.covers_to)
-                for each in self._reported
-                if each.source in (None, source) and each.account in (None, account)
-            )
-        return self._merged[group]
-
-
 def _known_since(
-    observed_at: int, first_used_at: int | None, last_used_at: int | None, summaries: Sequence[_Summary]
+    observed_at: int, first_used_at: int | None, last_used_at: int | None, summaries: Sequence[SummaryRow]
 ) -> int:
     """The earliest moment at which the key is known to have existed, whoever told it."""
     moments = [observed_at, *(told.occurred_at for told in summaries)]
@@ -222,7 +182,7 @@ def _known_since(
 
 
 def _usage(
-    uses: Sequence[CallerUse], summaries: Sequence[_Summary]
+    uses: Sequence[CallerUse], summaries: Sequence[SummaryRow]
 ) -> tuple[int | None, int | None, int | None]:
     """First use, last use and count; None where a summary alone says that there was use and not how much."""
     first_at = min([use.first_at for use in uses], default=None)

@@ -8,7 +8,7 @@ import msgspec
 from ledger.events import KeyState
 from ledger.moments import MICROSECOND, format_duration, format_moment
 from projections.audit.policy import Policy
-from projections.audit.usage_state import is_covered
+from projections.audit.usage_state import is_covered, missing_coverage
 from projections.key_record import CallerUse, KeyRecord
 
 QUIET_FOR = timedelta(days=1)
@@ -71,7 +71,7 @@ def reasons_to_wait(rotation: Rotation, now: int, quiet_for: timedelta, policy: 
     if rotation.successor is None or rotation.successor.state is not KeyState.ACTIVE:
         reasons.append("its successor is not active, so there is nothing to move to")
     if not is_covered(rotation.old, now, policy):
-        reasons.append("nobody vouches that all uses of the old key are known")
+        reasons.append(missing_coverage(rotation.old, now, policy))
     return reasons
 
 

@@ -1,5 +1,6 @@
 """How what was accumulated becomes rows of the read side's tables."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -8,14 +9,17 @@ import msgspec
 from sqlalchemy import ColumnClause, Connection, Insert, Table, case, select
 
 from ledger.database import insert
+from ledger.events import CoverageReported
 from ledger.use_scan import SQLITE
 from projections.fold import Batch, DenialGroup, E, Placed
 from projections.key_row import KeyFact, KeyRow, fold
 from projections.members import MemberFact, MemberRow, fold_member
+from projections.reporter import Stretch, merge_stretches
 from projections.tables import KeyTables
 from projections.tallies import Piece
 
 _CHUNK = 500
+_REPORTED = ("organization_id", "reporter", "source", "account")
 _POSTGRESQL_TYPES = {bytes: "bytea", int: "int8", str: "text"}
 
 
@@ -28,7 +32,8 @@ def apply(connection: Connection, tables: KeyTables, batch: Batch) -> None:
     _apply_members(connection, tables.members, batch.members)
     _insert(connection, tables.links, _fields(batch.links, tables.links), ignore_repeats=True)
     _insert(connection, tables.summaries, _fields(batch.summaries, tables.summaries))
-    _insert(connection, tables.coverage, _fields(batch.coverage, tables.coverage))
+    _cover(connection, tables.coverage, batch.coverage)
+    _insert(connection, tables.retired, _fields(batch.retired, tables.retired))
     _insert(connection, tables.marks, [{"organization_id": o, "position": p} for o, p in batch.marks])
     _insert(connection, tables.timeline, [{"key_id": k, "position": p} for k, p in batch.timeline])
 
@@ -118,6 +123,25 @@ def _apply_members(connection: Connection, table: Table, facts: Sequence[Placed[
     for fact in facts:
         rows[fact.event.member_id] = fold_member(rows.get(fact.event.member_id), fact.event)
     _replace(connection, table, rows.values())
+
+
+def _cover(connection: Connection, table: Table, placed: Sequence[Placed[CoverageReported]]) -> None:
+    """A row for each stretch without a gap, however many heartbeats it is made of."""
+    told: dict[tuple[bytes, str, str | None, str | None], list[Stretch]] = defaultdict(list)
+    for each in placed:
+        said = each.event
+        by_whom = (said.organization_id, said.reporter, said.source, said.account)
+        told[by_whom].append(Stretch(said.covers_from, said.covers_to, each.position))
+    for by_whom, new in told.items():
+        names = dict(zip(_REPORTED, by_whom, strict=True))
+        ours = [table.c[name].is_not_distinct_from(value) for name, value in names.items()]
+        columns = (table.c[name] for name in Stretch.__struct_fields__)
+        known = [Stretch(*row) for row in connection.execute(select(*columns).where(*ours))]
+        merged = merge_stretches([*known, *new])
+        gone = [each.position for each in set(known) - set(merged)]
+        connection.execute(table.delete().where(table.c.position.in_(gone)))
+        added = sorted(set(merged) - set(known))
+        _insert(connection, table, [names | msgspec.structs.asdict(each) for each in added])
 
 
 def _replace(connection: Connection, table: Table, structs: Iterable[msgspec.Struct]) -> None:

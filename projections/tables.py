@@ -23,7 +23,7 @@ from projections.members import MemberRow
 from projections.tallies import Tally
 
 # Raise it whenever a table or the meaning of a column changes: the next reader then rebuilds.
-READ_MODEL_VERSION = 3
+READ_MODEL_VERSION = 4
 
 _COLUMN_TYPES: dict[type, type[TypeEngine[Any]] | TypeEngine[Any]] = {
     bytes: LargeBinary,
@@ -71,6 +71,7 @@ class KeyTables:
             Column("first_used_at", BigInteger),
             Column("last_used_at", BigInteger),
             Column("count", BigInteger),
+            Column("reporter", text_type, nullable=False),
         )
         self.coverage = self._table(
             "reported_coverage",
@@ -81,6 +82,13 @@ class KeyTables:
             Column("account", text_type),
             Column("covers_from", BigInteger, nullable=False),
             Column("covers_to", BigInteger, nullable=False),
+        )
+        self.retired = self._table(
+            "retired_reporters",
+            Column("position", BigInteger, primary_key=True, autoincrement=False),
+            Column("organization_id", LargeBinary, nullable=False),
+            Column("reporter", text_type, nullable=False),
+            Column("occurred_at", BigInteger, nullable=False),
         )
         self.progress = self._table(
             "read_model",

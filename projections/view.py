@@ -18,12 +18,14 @@ from ledger.usage import FUTURE_TOLERANCE
 from projections.as_of import clip
 from projections.callers import Caller, read_callers
 from projections.catch_up import OnProgress, catch_up, project_into_memory
+from projections.coverage import SummarizedCoverage, read_reporters, read_summarized
 from projections.daily_rows import read_daily_use
 from projections.daily_use import DailyUse
 from projections.key_record import KeyRecord
 from projections.marks import Marks, fold_marks
 from projections.members import MemberRow
 from projections.records import read_links, read_members, read_records
+from projections.reporter import Reporter
 from projections.tables import TABLES
 
 _FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
@@ -55,6 +57,14 @@ class View:
         for record in self._known(read_records(self._rows, self._organization_id, key_id)):
             return record
         raise NotFound(f"there was no key {format_id(key_id)} in this organization then")
+
+    def reporters(self) -> list[Reporter]:
+        """Who declared coverage, and of what, by name."""
+        return read_reporters(self._rows, self._organization_id)
+
+    def summarized(self) -> list[SummarizedCoverage]:
+        """What reports covered that speak of each key by itself, by their names."""
+        return read_summarized(self._rows, self._organization_id)
 
     def daily_use(self, key_ids: Collection[bytes], first_day: int, last_day: int) -> DailyUse:
         """The uses of some keys by day, in the order of the keys; days are counted from 1970 in UTC."""

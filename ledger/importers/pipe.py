@@ -13,15 +13,18 @@ PATIENCE_S = 0.2
 _CHUNK = 64 * 1024
 
 
-def lines_as_they_come(stream: BinaryIO, limit: int) -> Iterator[bytes | Flush]:
+def lines_as_they_come(stream: BinaryIO, limit: int, idle_s: float | None = None) -> Iterator[bytes | Flush]:
     """The lines of a stream without their ends, and a Flush where the first since the last waits too long.
+
+    With `idle_s` there is also one each time that nothing has come for so many seconds. Whenever there is a
+    Flush, all that was said until then has been read.
 
     Of a line over the limit only the start is kept, one byte more than the limit. Nothing may have been
     read of the stream through its buffer.
     """
     rest, due = b"", None
     while True:
-        if not _has_more(stream, due):
+        if not _has_more(stream, due, idle_s):
             due = None
             yield Flush.NOW
             continue
@@ -46,8 +49,8 @@ def is_of_the_system(stream: BinaryIO) -> bool:
     return True
 
 
-def _has_more(stream: BinaryIO, due: float | None) -> bool:
-    """Whether there is something to read, its end included; waits for it until then, or for ever."""
-    patience = None if due is None else max(0.0, due - monotonic())
+def _has_more(stream: BinaryIO, due: float | None, idle_s: float | None) -> bool:
+    """Whether there is something to read, its end included; waits for it until then, or as when idle."""
+    patience = idle_s if due is None else max(0.0, due - monotonic())
     ready, _, _ = select.select([stream], [], [], patience)
     return bool(ready)

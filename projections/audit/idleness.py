@@ -6,7 +6,7 @@ from projections.audit.judging import Need, Scope
 from projections.audit.remedy import Action
 from projections.audit.rule import Context, Rule, Verdict, verdict
 from projections.audit.severity import Severity
-from projections.audit.usage_state import UsageState, missing_coverage
+from projections.audit.usage_state import UsageState, missing_coverage, silence_of
 from projections.key_record import KeyRecord
 
 
@@ -43,11 +43,13 @@ def _never_used(record: KeyRecord, context: Context) -> Verdict | None:
 def _no_usage_data(record: KeyRecord, context: Context) -> Verdict | None:
     if context.usage is not UsageState.NO_DATA or not context.is_live:
         return None
+    silence = silence_of(record, context.as_of, context.policy)
     return verdict(
         f"nobody can tell whether it is used: {missing_coverage(record, context.as_of, context.policy)}",
         *record.known_positions,
         *_last_use_positions(record),
         record.summary_position,
+        *(silence.evidence if silence else ()),
     )
 
 
@@ -128,7 +130,9 @@ NO_USAGE_DATA = Rule(
         "No use falls within the policy's `unused_for` (45d), and the periods that reporters and"
         " imports vouch for do not cover that time without a gap (for a key never seen used: the time"
         " since its creation). The last `coverage_tolerance` (2d) before the audit may be missing. A key"
-        " minted here counts as covered where the policy says `assume_coverage`."
+        " minted here counts as covered where the policy says `assume_coverage`, unless one of the services"
+        " that declare heartbeats for such keys was silent for longer than `coverage_tolerance`:"
+        " `keyledger coverage` shows which are."
     ),
     resolution=(
         "Import the source's logs or reports of use, or let the service that checks the key report its"

@@ -4,7 +4,9 @@ from enum import StrEnum
 
 from ledger.moments import MICROSECOND, format_moment
 from projections.audit.policy import Policy
+from projections.audit.silence import Silence, silence_since, told
 from projections.key_record import KeyRecord
+from projections.periods import Period, bridged
 
 
 class UsageState(StrEnum):
@@ -32,10 +34,17 @@ def usage_state(record: KeyRecord, as_of: int, policy: Policy) -> UsageState:
 
 def is_covered(record: KeyRecord, as_of: int, policy: Policy) -> bool:
     """Whether every use since `watched_from` would be known, but for the last hours that are tolerated."""
+    if silence_of(record, as_of, policy) is not None:
+        return False
     if record.is_minted_here and policy.assume_coverage:
         return True
     start = watched_from(record, as_of, policy)
-    return any(begin <= start and end >= _due(as_of, policy) for begin, end in record.covered)
+    return any(begin <= start and end >= _due(as_of, policy) for begin, end in _covered(record, policy))
+
+
+def silence_of(record: KeyRecord, as_of: int, policy: Policy) -> Silence | None:
+    """The silence of a reporter that hides whether a key minted here was used, though others spoke."""
+    return silence_since(record, watched_from(record, as_of, policy), as_of, policy)
 
 
 def watched_from(record: KeyRecord, as_of: int, policy: Policy) -> int:
@@ -55,13 +64,23 @@ def watched_from(record: KeyRecord, as_of: int, policy: Policy) -> int:
 
 def missing_coverage(record: KeyRecord, as_of: int, policy: Policy) -> str:
     """Why the uses of a key that is not covered are not known, as the end of a sentence."""
-    if not record.covered:
+    if silence := silence_of(record, as_of, policy):
+        return told(silence, policy)
+    covered = _covered(record, policy)
+    if not covered:
         return "no reporter vouches that it tells the uses of this key"
-    begin, end = record.covered[-1]
+    begin, end = covered[-1]
     if end < _due(as_of, policy):
         return f"its uses are reported up to {format_moment(end)} only"
     needed = format_moment(watched_from(record, as_of, policy))
     return f"its uses are reported without a gap from {format_moment(begin)} on only, not from {needed}"
+
+
+def _covered(record: KeyRecord, policy: Policy) -> tuple[Period, ...]:
+    """The periods that speak for a key: heartbeats of a service may pause for as long as is tolerated."""
+    if not record.is_minted_here:
+        return record.covered
+    return bridged(record.covered, policy.coverage_tolerance // MICROSECOND)
 
 
 def _due(as_of: int, policy: Policy) -> int:

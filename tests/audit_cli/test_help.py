@@ -38,6 +38,8 @@ def test_the_commands_are_those_that_are_promised() -> None:
         for word in (
             "init",
             "check",
+            "coverage",
+            "retire-reporter",
             "show-event",
             "events",
             "backup",

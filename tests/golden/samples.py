@@ -8,6 +8,7 @@ from ledger.audit_events import (
     KeyWarned,
     RemediationStep,
     RemediationStepped,
+    ReporterRetired,
     WaiverWithdrawn,
 )
 from ledger.events import (
@@ -153,6 +154,7 @@ FULL: tuple[Event, ...] = (
     KeyLeakReported(*FULL_HEADER, key_id=KEY, place="git: 0a1b2c3:deploy/values.yaml:12"),
     KeyConfirmed(*FULL_HEADER, key_id=KEY, reason="nightly export"),
     KeyWarned(*FULL_HEADER, key_id=KEY, plan_id=OTHER_KEY, rule="unused-key"),
+    ReporterRetired(*FULL_HEADER, reporter="gateway", reason="replaced"),
     AuditCompleted(
         *FULL_HEADER,
         judged_at=EARLIER,
@@ -214,6 +216,7 @@ BARE: tuple[Event, ...] = (
     KeyLeakReported(*BARE_HEADER, key_id=KEY, place="values.yaml:12"),
     KeyConfirmed(*BARE_HEADER, key_id=KEY),
     KeyWarned(*BARE_HEADER, key_id=KEY, plan_id=OTHER_KEY, rule="unused-key"),
+    ReporterRetired(*BARE_HEADER, reporter="gateway"),
     AuditCompleted(
         *BARE_HEADER,
         judged_at=AT,

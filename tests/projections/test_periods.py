@@ -1,6 +1,6 @@
 import pytest
 
-from projections.periods import Period, merge_periods
+from projections.periods import Period, bridged, merge_periods
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,7 @@ def test_periods_that_touch_become_one_and_gaps_stay(
     periods: list[Period], merged: tuple[Period, ...]
 ) -> None:
     assert merge_periods(periods) == merged
+
+
+def test_only_pauses_that_are_short_enough_are_bridged() -> None:
+    assert bridged(((0, 2), (5, 7), (11, 12)), 3) == ((0, 7), (11, 12))

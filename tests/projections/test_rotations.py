@@ -71,7 +71,7 @@ def test_without_a_working_successor_nothing_is_safe(state: KeyState) -> None:
 def test_where_uses_are_not_told_nothing_is_safe() -> None:
     reasons = reasons_to_wait(Rotation(old(), new()), NOW, QUIET, Policy(assume_coverage=False))
 
-    assert reasons == ["nobody vouches that all uses of the old key are known"]
+    assert reasons == ["no reporter vouches that it tells the uses of this key"]
 
 
 def test_rotations_are_open_until_the_old_key_is_revoked() -> None:

@@ -75,3 +75,15 @@ def test_a_steady_trickle_is_flushed_too(pipe: tuple[BinaryIO, int]) -> None:
 
     assert found.count(b"a") == 12
     assert found.count(Flush.NOW) >= 2
+
+
+def test_who_asks_for_it_is_woken_again_and_again_while_nothing_comes(pipe: tuple[BinaryIO, int]) -> None:
+    stream, writer = pipe
+    lines = lines_as_they_come(stream, LIMIT, idle_s=0.01)
+
+    idle = [next(lines) for _ in range(2)]
+    os.write(writer, b"a\n")
+    os.close(writer)
+
+    assert idle == [Flush.NOW, Flush.NOW]
+    assert b"a" in list(lines)
