@@ -1,0 +1,326 @@
+"""The client that a service puts inside itself: it reports the uses of keys, and is never in the way."""
+
+import atexit
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Self
+from weakref import ref
+
+from usage_client import forking
+from usage_client.background import Background, Nudge, Wait
+from usage_client.backlog import Backlog
+from usage_client.coverage import Coverage
+from usage_client.memory import Memory
+from usage_client.moments import format_moment, moment_of
+from usage_client.quiet_log import LOGGER, QuietLog
+from usage_client.remote import Remote
+from usage_client.secret import Secret
+from usage_client.sender import Sender
+from usage_client.settings import Limits, Misconfigured, Settings, settle
+from usage_client.spool import Spool
+from usage_client.use_id import new_id
+from usage_client.use_line import BadUse, RefusedUse, check_key, check_text, cleaned, read_line, write_line
+
+_DROPPED, _BAD, _REFUSED, _SYNC = "dropped", "bad", "refused", "sync"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a client has done since it (or its process) began; lines, which are uses unless coalesced."""
+
+    recorded: int
+    rejected: int
+    dropped: int
+    stored: int
+    duplicates: int
+    refused: int
+    damaged: int
+    waiting_bytes: int
+    waiting_in_memory: int
+    failure: str | None
+
+
+class UsageClient:
+    """Records uses of API keys and delivers them in the background.
+
+    Thread-safe, and safe to be made before a fork. `server` and `api_key` are taken from KEYLEDGER_SERVER and
+    KEYLEDGER_API_KEY unless given. With a `spool`, a folder on a local disk, a use survives SIGKILL once
+    `record` has returned, and the reporter declares coverage by heartbeats. `on_refused` is called, from the
+    client's own thread, with every use that the server refuses for good.
+
+    Raises Misconfigured here and nothing later: `record` never raises and never waits for the server.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but the service has a default
+        self,
+        server: str | None = None,
+        api_key: str | Secret | None = None,
+        *,
+        service: str,
+        reporter: str | None = None,
+        spool: Path | str | None = None,
+        coalesce: bool = False,
+        heartbeats: bool = True,
+        on_refused: Callable[[RefusedUse], object] | None = None,
+        limits: Limits | None = None,
+        allow_plain_http: bool = False,
+    ) -> None:
+        self.settings = settle(
+            os.environ,
+            server=server,
+            api_key=api_key,
+            service=service,
+            reporter=reporter,
+            spool=spool,
+            limits=limits,
+            allow_plain_http=allow_plain_http,
+        )
+        self._on_refused = on_refused
+        self._log = QuietLog(time.monotonic)
+        self._backlog = _backlog(self.settings, self._log, heartbeats=heartbeats)
+        limits = self.settings.limits
+        self._remote = Remote(self.settings.server, self.settings.api_key, limits.send_timeout, now)
+        self._sender = Sender(
+            self.settings, self._backlog, self._remote, self._log, self._tell_refused, coalesce=coalesce
+        )
+        self._keeper = Background("keyledger-usage-keeper", self._sync)
+        self._begin()
+        forking.watch(self)
+        self._at_exit = _closer(self)
+        atexit.register(self._at_exit)
+
+    def _begin(self) -> None:
+        self._is_closed = False
+        self._is_started = False
+        self._counting = Lock()
+        self._recorded = self._rejected = self._dropped = 0
+
+    def record(  # noqa: PLR0913 - what a use may tell
+        self,
+        *,
+        key: str,
+        caller: str | None = None,
+        service: str | None = None,
+        occurred_at: datetime | None = None,
+        source_ip: str | None = None,
+        user_agent: str | None = None,
+        error: bool = False,
+        use_id: str | None = None,
+    ) -> bool:
+        """Record that a key was used, just now unless `occurred_at` says when; False where it is not kept.
+
+        `key` is the key's id (the verdict of a check has it), never its secret. `error`: the service answered
+        with an error. `use_id`: an id of one's own, under which the use counts once, such as a request's.
+        """
+        try:
+            moment = now() if occurred_at is None else moment_of(occurred_at)
+            check_key(key)
+            for name, text in (("service", service), ("use_id", use_id)):
+                if text is not None:
+                    check_text(name, text)
+            line = write_line(
+                {
+                    "key": key,
+                    "service": service or self.settings.service,
+                    "occurred_at": format_moment(moment),
+                    "id": use_id or new_id(moment, os.urandom),
+                    "caller": cleaned(caller),
+                    "reporter": self.settings.reporter,
+                    "source_ip": cleaned(source_ip),
+                    "user_agent": cleaned(user_agent),
+                    "error": bool(error),
+                }
+            )
+        except (ValueError, TypeError, AttributeError, OverflowError) as reason:
+            self._reject(reason)
+            return False
+        return self._keep(line)
+
+    def _keep(self, line: bytes) -> bool:
+        if self._is_closed or not self._backlog.keep(line):
+            with self._counting:
+                self._dropped += 1
+            self._backlog.lost()
+            why = "the client is closed" if self._is_closed else "there is no room left; see Limits"
+            self._log.say(_DROPPED, f"a use was dropped: {why}")
+            return False
+        with self._counting:
+            self._recorded += 1
+        if not self._is_started:
+            self.start()
+        is_much = self._backlog.memory.waiting * 2 >= self.settings.limits.memory_uses
+        self._sender.thread.nudge(Nudge.MUCH if is_much else Nudge.SOMETHING)
+        self._keeper.nudge(Nudge.SOMETHING)
+        return True
+
+    def _reject(self, reason: Exception) -> None:
+        with self._counting:
+            self._rejected += 1
+        self._backlog.lost()
+        # Only our own words: those of others may quote what was given, which may be a secret.
+        said = str(reason) if isinstance(reason, BadUse) else f"wrong type or time ({type(reason).__name__})"
+        self._log.say(_BAD, f"a use was not recorded: {said}")
+
+    def start(self) -> None:
+        """Begin to deliver, also what an earlier process left; `record` does this too."""
+        if self._is_closed:
+            return
+        self._is_started = True
+        self._sender.thread.start()
+        if self._backlog.spool is not None:
+            self._keeper.start()
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Deliver all that waits; whether that was done in time."""
+        self.start()
+        return self._backlog.is_empty or self._sender.flush(timeout_s)
+
+    def close(self, timeout_s: float | None = None) -> bool:
+        """Deliver what can be delivered in time (5 s unless told), and end; what is spooled is kept.
+
+        Returns whether nothing is left behind. Without a spool what is left is lost, and is logged.
+        """
+        if self._is_closed:
+            return self._backlog.is_empty
+        self._is_closed = True
+        atexit.unregister(self._at_exit)
+        end = time.monotonic() + (self.settings.limits.close_timeout if timeout_s is None else timeout_s)
+        if self._is_started:
+            has_spool = self._backlog.spool is not None and not len(self._backlog.memory)
+            self._sender.flush(max(0.0, end - time.monotonic()), give_up_early=has_spool)
+        return self._leave(end)
+
+    def _leave(self, end: float) -> bool:
+        left, in_memory = self._backlog.is_empty, len(self._backlog.memory)
+        if in_memory:
+            self._backlog.lost()
+            LOGGER.warning(
+                "%d uses could not be delivered in time and are lost: there is no spool", in_memory
+            )
+        ended = [
+            thread.stop(max(0.1, end - time.monotonic())) for thread in (self._sender.thread, self._keeper)
+        ]
+        if all(ended):
+            # A thread that is still at it uses these; then the end of the process closes them.
+            self._backlog.close()
+            self._remote.close()
+        return left
+
+    def stats(self) -> Stats:
+        """Counts for a service's own metrics."""
+        spool, counts = self._backlog.spool, self._sender.counts
+        return Stats(
+            recorded=self._recorded,
+            rejected=self._rejected,
+            dropped=self._dropped,
+            stored=counts.stored,
+            duplicates=counts.duplicates,
+            refused=counts.refused,
+            damaged=self._sender.damaged,
+            waiting_bytes=0 if spool is None else spool.size,
+            waiting_in_memory=len(self._backlog.memory),
+            failure=self._sender.failure,
+        )
+
+    def _sync(self) -> Wait:
+        try:
+            was_needed = self._backlog.sync()
+        except OSError as error:
+            self._backlog.lost()
+            self._log.say(_SYNC, f"the spool does not come to the disk: {error.strerror}")
+            was_needed = True
+        seconds = self.settings.limits.sync_every
+        return Wait(seconds, Nudge.NONE_IS_HEEDED) if was_needed else Wait(None)
+
+    def _tell_refused(self, line: bytes | None, reason: str) -> None:
+        self._backlog.lost()
+        use: Mapping[str, object] = {} if line is None else read_line(line)
+        self._log.say(_REFUSED, f"the server refused the use {use.get('id')} of {use.get('key')!r}: {reason}")
+        if self._on_refused is not None:
+            try:
+                self._on_refused(RefusedUse(use, reason))
+            except Exception:  # noqa: BLE001 - the service's own code must not end its reporting
+                LOGGER.exception("on_refused failed")
+
+    def before_fork(self) -> None:
+        self._backlog.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        self._backlog.after_fork_in_parent()
+
+    def after_fork_in_child(self) -> None:
+        was_closed = self._is_closed
+        self._log.forget()
+        self._remote.forget()
+        self._sender.forget()
+        self._keeper.forget()
+        self._begin()
+        self._is_closed = was_closed
+        try:
+            self._backlog.after_fork_in_child()
+        except OSError as error:
+            self._log.say(_SYNC, f"no heartbeats from this process: {error.strerror}")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"UsageClient({self.settings.server!r}, service={self.settings.service!r})"
+
+
+def now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def _backlog(settings: Settings, log: QuietLog, *, heartbeats: bool) -> Backlog:
+    memory = Memory(settings.limits.memory_uses, now, os.urandom)
+    if settings.spool is None:
+        return Backlog(None, memory, None, log)
+    try:
+        spool = Spool(settings.spool, settings.limits.spool_bytes, now, os.urandom)
+    except OSError as error:
+        raise Misconfigured(f"the spool {settings.spool} cannot be used: {error.strerror}") from None
+    return Backlog(spool, memory, _coverage(settings, log) if heartbeats else None, log)
+
+
+def _coverage(settings: Settings, log: QuietLog) -> Coverage | None:
+    if settings.spool is None:
+        return None
+    try:
+        return Coverage(settings.spool, settings.reporter, now, os.urandom, _boot_id())
+    except OSError as error:
+        # A disk that is full at the start must not keep the service from starting.
+        log.say(_SYNC, f"no heartbeats from this process: {settings.spool}: {error.strerror}")
+        return None
+
+
+def _boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+def _closer(client: UsageClient) -> Callable[[], None]:
+    """Closes a client that nobody has closed, and does not keep it alive until then."""
+    known = ref(client)
+
+    def close() -> None:
+        if (alive := known()) is not None:
+            alive.close()
+
+    return close

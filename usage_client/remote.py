@@ -1,0 +1,71 @@
+"""The server, as far as a client speaks to it: uses and heartbeats."""
+
+import gzip
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from json import dumps
+
+import httpx
+
+from usage_client.answer import Answer, Later, read_answer
+from usage_client.moments import format_moment
+from usage_client.secret import Secret
+
+USES = "/v1/uses"
+HEARTBEATS = "/v1/heartbeats"
+
+_COMPRESSED_FROM = 1024
+_LEVEL = 1
+_CONNECTIONS = 2
+
+
+class Remote:
+    """Speaks from one thread; its connections are made when they are needed first."""
+
+    def __init__(self, server: str, api_key: Secret, timeout_s: float, clock: Callable[[], int]) -> None:
+        self._server = server
+        self._api_key = api_key
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._client: httpx.Client | None = None
+
+    def send_uses(self, lines: Sequence[bytes]) -> Answer:
+        """Send a body of uses; whatever goes wrong on the way is an answer too."""
+        body = b"\n".join([*lines, b""])
+        headers = {"content-type": "application/x-ndjson"}
+        if len(body) >= _COMPRESSED_FROM:
+            body = gzip.compress(body, _LEVEL, mtime=0)
+            headers["content-encoding"] = "gzip"
+        return self._post(USES, body, headers, len(lines))
+
+    def send_heartbeat(self, reporter: str, start: int, end: int) -> Answer:
+        """Declare that every use from one moment to another is delivered."""
+        said = {"reporter": reporter, "from": format_moment(start), "to": format_moment(end)}
+        return self._post(HEARTBEATS, dumps(said).encode(), {"content-type": "application/json"}, 0)
+
+    def _post(self, path: str, body: bytes, headers: dict[str, str], lines: int) -> Answer:
+        try:
+            answer = self._open().post(f"{self._server}{path}", content=body, headers=headers)
+        except (httpx.HTTPError, OSError) as error:
+            return Later(f"{self._server} cannot be reached: {type(error).__name__}")
+        now = datetime.fromtimestamp(self._clock() / 1_000_000, UTC)
+        return read_answer(answer.status_code, answer.headers, answer.content, lines, now)
+
+    def _open(self) -> httpx.Client:
+        if self._client is None:
+            self._client = httpx.Client(
+                headers={"authorization": f"Bearer {self._api_key.reveal()}"},
+                timeout=self._timeout_s,
+                limits=httpx.Limits(max_connections=_CONNECTIONS),
+                follow_redirects=False,
+            )
+        return self._client
+
+    def forget(self) -> None:
+        """Make connections anew, as a process must that was forked: the old ones are its parent's."""
+        self._client = None
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
