@@ -100,21 +100,32 @@ def _judged(session: "Session", plan: Plan) -> list[Outcome]:
             Outcome(key, taken[key.key_id], judge.verdict(key, taken[key.key_id])) for key in plan.key
         ]
         for outcome in outcomes:
-            outcome.verdict = _explained(view, outcome.key, outcome.verdict)
+            # Whoever applies the same plan at the same time may have taken a step in between.
+            if isinstance(outcome.verdict, Changed) and not _caught_up(session, plan, outcome):
+                outcome.verdict = _explained(view, outcome.key, outcome.verdict)
     return outcomes
 
 
-def _explained(view: "View", key: PlannedKey, verdict: Verdict) -> Verdict:
+def _caught_up(session: "Session", plan: Plan, outcome: Outcome) -> bool:
+    """Whether the plan took more steps than were known; then what was seen is no change to it."""
+    taken = steps_taken(session.ledger, session.organization, plan.plan_id, outcome.key.key_id)
+    if len(taken) == len(outcome.taken):
+        return False
+    outcome.taken, outcome.verdict = taken, _after(outcome.key, taken)
+    return True
+
+
+def _explained(view: "View", key: PlannedKey, changed: Changed) -> Changed:
     """Where a key's life went on without the plan: what happened and by whom."""
-    if not isinstance(verdict, Changed) or verdict.after is None:
-        return verdict
-    people, after = People(view.members()), verdict.after
+    if changed.after is None:
+        return changed
+    people, after = People(view.members()), changed.after
     happened = [
         describe(told.event, people)
         for told in view.timeline(key.key_id)
         if told.stream_id == key.key_id and told.version > after
     ]
-    return Changed("; ".join(happened) or verdict.reason, after)
+    return Changed("; ".join(happened) or changed.reason, after)
 
 
 def _confirm(outcomes: Sequence[Outcome], *, yes: bool) -> None:
@@ -148,10 +159,8 @@ def _take(session: "Session", plan: Plan, remediation: Remediation, outcome: Out
                 earlier=earlier,
             )
         except Refused as error:
-            # Whoever applies the same plan at the same time may have taken the step just now.
-            taken = steps_taken(session.ledger, session.organization, plan.plan_id, key.key_id)
-            outcome.verdict = _after(key, taken) if len(taken) > earlier else Changed(str(error))
-            outcome.taken = taken
+            if not _caught_up(session, plan, outcome):
+                outcome.verdict = Changed(str(error))
         else:
             outcome.taken = [*outcome.taken, step]
             outcome.now.append(step)
