@@ -57,14 +57,14 @@ def revoke(
             console.note("No active key is such a one; nothing was revoked.")
             return
         if dry_run:
-            console.result(_plan(session, chosen))
+            console.result(plan(session, chosen))
             console.note("Nothing was revoked.")
             return
         if not yes:
             if console.is_interactive():
-                console.note(_plan(session, chosen))
+                console.note(plan(session, chosen))
             confirm(f"Revoke {'this key' if len(chosen) == 1 else f'these {len(chosen)} keys'} for good?")
-        _revoke(session, chosen, reason)
+        revoke_all(session, chosen, reason)
 
 
 def _named(session: "Session", references: list[str]) -> "list[Credential]":
@@ -92,7 +92,7 @@ def _meant(session: "Session", expression: str) -> "list[Credential]":
     return [session.key(format_id(record.id)) for record in here]
 
 
-def _revoke(session: "Session", keys: "list[Credential]", reason: str | None) -> None:
+def revoke_all(session: "Session", keys: "list[Credential]", reason: str | None) -> None:
     """Revoke one after the other; one that cannot be is told, and keeps none of the others from it."""
     from audit_cli.wording import short_id
     from ledger.errors import Refused
@@ -118,7 +118,7 @@ def _require_revocable(session: "Session", key: "Credential") -> None:
         raise WrongState(f"the key {key.name!r} is revoked already; nothing was revoked")
 
 
-def _plan(session: "Session", keys: list["Credential"]) -> str:
+def plan(session: "Session", keys: list["Credential"]) -> str:
     """Who owns the keys and when they were last used: whom it would hurt."""
     from audit_cli.wording import last_used, short_id
 

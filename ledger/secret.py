@@ -24,7 +24,8 @@ _SECRET_BYTES = 32
 _SHOWN = 4
 SHORTEST_SECRET = 1 + 1 + _BODY_LENGTH + 1 + _SUM_LENGTH
 _PREFIX = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
-_SECRET = re.compile(r"[a-z][a-z0-9]{0,15}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", re.ASCII)
+_REST = f"_[0-9A-Za-z]{{{_BODY_LENGTH}}}_[0-9A-Za-z]{{{_SUM_LENGTH}}}"
+_SECRET = re.compile(_PREFIX.pattern + _REST, re.ASCII)
 
 
 class Secret:
@@ -98,6 +99,20 @@ def refuse_secrets(what: str, *texts: str | None) -> None:
 def mask_secrets(text: str) -> str:
     """The text with all that looks like a secret in it masked, for messages that quote what was given."""
     return _SECRET.sub(lambda found: Secret(found[0]).masked, text)
+
+
+def shape(prefix: str) -> str:
+    """What secrets of a prefix look like, as a regular expression that Python, RE2 and PCRE read alike.
+
+    One in four billion of what has the shape has the checksum too. Raises InvalidInput for no prefix.
+    """
+    check_prefix(prefix)
+    return prefix + _REST
+
+
+def secret_length(prefix: str) -> int:
+    """How many characters a secret of a prefix has."""
+    return len(prefix) + SHORTEST_SECRET - 1
 
 
 def check_prefix(prefix: str) -> None:

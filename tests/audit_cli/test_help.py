@@ -52,6 +52,7 @@ def test_the_commands_are_those_that_are_promised() -> None:
             "waivers",
             "unwaive",
             "rules",
+            "scan",
             "explain",
             "demo",
             "serve",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import typer
 
 from ledger.events import KeyState
 from ledger.intake import Item
@@ -120,3 +121,17 @@ def test_an_audit_takes_half_a_second_more_than_the_same_question_in_plain_sql(a
     ours, sql = fastest(audit, plain, is_enough)
 
     assert ours - sql <= 0.5
+
+
+def test_a_scan_takes_no_more_than_4_times_what_grep_takes_for_the_same_files() -> None:
+    tree = str(Path(typer.__file__).parents[1])
+    scan = [program(), "scan", "--offline", "--no-history"]
+    startup, _ = fastest([*scan, os.devnull], ["true"], lambda _ours, _theirs: False)
+    grep = ["env", "LC_ALL=C", "grep", "-raE", "kl_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", tree]
+
+    def is_enough(ours: float, theirs: float) -> bool:
+        return (ours - startup) / theirs <= 4
+
+    ours, theirs = fastest([*scan, tree], grep, is_enough)
+
+    assert (ours - startup) / theirs <= 4
