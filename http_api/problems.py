@@ -16,6 +16,7 @@ from ledger.errors import (
     LedgerUnavailable,
     NotAllowed,
     NotFound,
+    Reused,
     WrongState,
 )
 from ledger.secret import mask_secrets
@@ -113,6 +114,7 @@ _KINDS: tuple[tuple[type[KeyledgerError], ProblemKind], ...] = (
     (NotFound, ProblemKind.NOT_FOUND),
     (Ambiguous, ProblemKind.AMBIGUOUS),
     (NotAllowed, ProblemKind.NOT_ALLOWED),
+    (Reused, ProblemKind.IDEMPOTENCY_KEY_REUSED),
     (WrongState, ProblemKind.WRONG_STATE),
     (Conflict, ProblemKind.CONFLICT),
 )

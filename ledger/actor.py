@@ -31,6 +31,11 @@ class Stamp(msgspec.Struct, frozen=True):
     actor: Actor
     recorded_at: int
 
+    @property
+    def on_behalf_of_id(self) -> bytes | None:
+        """The member that the actor claims to act for."""
+        return self.actor.on_behalf_of
+
     def header(self, occurred_at: int | None = None) -> tuple[int, int, bytes, bytes, Authentication]:
         """The fields that an event begins with, in their order; a decision occurs as it is recorded."""
         if occurred_at is None:

@@ -130,27 +130,38 @@ def rename(key: ApiKey, name: str, stamp: Stamp) -> KeyRenamed:
     """Give the key another name."""
     require_admin(stamp.actor, "rename keys")
     _require_not_revoked(key, "renamed")
-    return KeyRenamed(*stamp.header(), name=validate_name(name))
+    return KeyRenamed(*stamp.header(), name=validate_name(name), on_behalf_of_id=stamp.on_behalf_of_id)
 
 
 def change_owner(owner: Owner, stamp: Stamp) -> KeyOwnerChanged:
     """Make somebody else answer for a key, whatever its state: a revoked key may change its owner too."""
     require_admin(stamp.actor, "change the owner of keys")
-    return KeyOwnerChanged(*stamp.header(), owner_id=owner.member_id, personal=owner.details)
+    return KeyOwnerChanged(
+        *stamp.header(),
+        owner_id=owner.member_id,
+        personal=owner.details,
+        on_behalf_of_id=stamp.on_behalf_of_id,
+    )
 
 
 def change_expiry(key: ApiKey, expires_at: int | None, stamp: Stamp) -> KeyExpiryChanged:
     """Set the moment of expiry (or none)."""
     require_admin(stamp.actor, "change the expiry of keys")
     _require_not_revoked(key, "given another expiry")
-    return KeyExpiryChanged(*stamp.header(), expires_at=validate_expiry(expires_at, stamp.recorded_at))
+    return KeyExpiryChanged(
+        *stamp.header(),
+        expires_at=validate_expiry(expires_at, stamp.recorded_at),
+        on_behalf_of_id=stamp.on_behalf_of_id,
+    )
 
 
 def change_scopes(key: ApiKey, scopes: Iterable[str], stamp: Stamp) -> KeyScopesChanged:
     """Set what the key may do."""
     require_admin(stamp.actor, "change the scopes of keys")
     _require_not_revoked(key, "given other scopes")
-    return KeyScopesChanged(*stamp.header(), scopes=validate_scopes(scopes))
+    return KeyScopesChanged(
+        *stamp.header(), scopes=validate_scopes(scopes), on_behalf_of_id=stamp.on_behalf_of_id
+    )
 
 
 def disable(key: ApiKey, reason: str | None, stamp: Stamp) -> KeyDisabled:
@@ -159,7 +170,7 @@ def disable(key: ApiKey, reason: str | None, stamp: Stamp) -> KeyDisabled:
     _require_not_revoked(key, "disabled")
     if key.state is KeyState.DISABLED:
         raise WrongState(f"the key {key.name!r} is disabled already")
-    return KeyDisabled(*stamp.header(), reason=validate_reason(reason))
+    return KeyDisabled(*stamp.header(), reason=validate_reason(reason), on_behalf_of_id=stamp.on_behalf_of_id)
 
 
 def enable(key: ApiKey, stamp: Stamp) -> KeyEnabled:
@@ -168,7 +179,7 @@ def enable(key: ApiKey, stamp: Stamp) -> KeyEnabled:
     _require_not_revoked(key, "enabled")
     if key.state is KeyState.ACTIVE:
         raise WrongState(f"the key {key.name!r} is active already")
-    return KeyEnabled(*stamp.header())
+    return KeyEnabled(*stamp.header(), on_behalf_of_id=stamp.on_behalf_of_id)
 
 
 def revoke(key: ApiKey, reason: str | None, stamp: Stamp) -> KeyRevoked:
@@ -176,7 +187,7 @@ def revoke(key: ApiKey, reason: str | None, stamp: Stamp) -> KeyRevoked:
     require_admin(stamp.actor, "revoke keys")
     if key.state is KeyState.REVOKED:
         raise WrongState(f"the key {key.name!r} is revoked already")
-    return KeyRevoked(*stamp.header(), reason=validate_reason(reason))
+    return KeyRevoked(*stamp.header(), reason=validate_reason(reason), on_behalf_of_id=stamp.on_behalf_of_id)
 
 
 def rotate(key: ApiKey, successor_id: bytes, overlap_us: int, stamp: Stamp) -> KeyRotated:
@@ -190,7 +201,12 @@ def rotate(key: ApiKey, successor_id: bytes, overlap_us: int, stamp: Stamp) -> K
     ends_at = stamp.recorded_at + overlap_us
     if key.expires_at is not None:
         ends_at = min(ends_at, key.expires_at)
-    return KeyRotated(*stamp.header(), successor_id=successor_id, overlap_ends_at=ends_at)
+    return KeyRotated(
+        *stamp.header(),
+        successor_id=successor_id,
+        overlap_ends_at=ends_at,
+        on_behalf_of_id=stamp.on_behalf_of_id,
+    )
 
 
 def renewed_expiry(key: ApiKey, now: int) -> int | None:

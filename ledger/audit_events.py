@@ -28,6 +28,7 @@ class FindingWaived(Event, frozen=True, array_like=True):
     expires_at: int
     owner_id: bytes | None = None
     personal: OwnerDetails | None = None
+    on_behalf_of_id: bytes | None = None
 
 
 class WaiverWithdrawn(Event, frozen=True, array_like=True):
@@ -38,6 +39,7 @@ class WaiverWithdrawn(Event, frozen=True, array_like=True):
     key_id: bytes
     rule: str
     reason: str | None = None
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyLeakReported(Event, frozen=True, array_like=True):
@@ -115,3 +117,4 @@ class AuditCompleted(Event, frozen=True, array_like=True):
     waived: int
     open_findings: bytes
     include_temporary: bool = False
+    on_behalf_of_id: bytes | None = None

@@ -57,7 +57,7 @@ def record_run(ledger: Ledger, org: Organization, actor: Actor, outcome: Outcome
     require_admin(actor, "record audits")
     run_id = ids.random_id(ledger.random_bytes)
     header = Stamp(org.id, actor, ledger.clock()).header()
-    event = AuditCompleted(*header, *msgspec.structs.astuple(outcome))
+    event = AuditCompleted(*header, **msgspec.structs.asdict(outcome), on_behalf_of_id=actor.on_behalf_of)
     Streams(ledger.recorder).append([Decision(run_id, 1, event)])
     return run_id
 

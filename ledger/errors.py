@@ -7,6 +7,7 @@ KeyledgerError
 │   ├── Ambiguous         a name or an id prefix that means several keys
 │   ├── NotAllowed        the actor lacks the role
 │   ├── WrongState        the key's state rules the command out
+│   ├── Reused            the id of a request stands for another request already
 │   └── Conflict          somebody else's change was recorded first
 ├── LedgerUnavailable     no ledger there, not a ledger, locked, read-only, disk full
 ├── UnknownTopic          an event that only a newer keyledger can read
@@ -42,6 +43,10 @@ class NotAllowed(Refused):
 
 class WrongState(Refused):
     """The state of the key or the organization rules the command out."""
+
+
+class Reused(Refused):
+    """The id of a request stands for another request already."""
 
 
 class Conflict(Refused):

@@ -4,6 +4,7 @@ An event is stored as its topic and a msgpack array of its fields in the order w
 moments are whole microseconds since 1970 in UTC. A stored shape never changes: a field may be added at the
 end with a default, anything else is a new topic. No field ever holds a secret. Personal data (e-mail,
 address, agent) sits in `personal` alone, to be sealed per subject; everything else refers to people by id.
+Where the actor is a key, `on_behalf_of_id` is the member that it claimed to act for: said, and not shown.
 """
 
 from enum import IntEnum, StrEnum
@@ -108,6 +109,7 @@ class MemberAdded(Event, frozen=True, array_like=True):
     member_id: bytes
     role: Role
     personal: MemberDetails
+    on_behalf_of_id: bytes | None = None
 
 
 class MemberRoleChanged(Event, frozen=True, array_like=True):
@@ -117,6 +119,7 @@ class MemberRoleChanged(Event, frozen=True, array_like=True):
 
     member_id: bytes
     role: Role
+    on_behalf_of_id: bytes | None = None
 
 
 class MemberRemoved(Event, frozen=True, array_like=True):
@@ -125,10 +128,14 @@ class MemberRemoved(Event, frozen=True, array_like=True):
     topic = "member-removed/1"
 
     member_id: bytes
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyCreated(Event, frozen=True, array_like=True):
-    """Stream: the key, version 1. The owner is a member's id, or else named in `personal`."""
+    """Stream: the key, version 1. The owner is a member's id, or else named in `personal`.
+
+    `request_digest` tells a repeat of the request that made the key from another one under the same id.
+    """
 
     topic = "key-created/1"
 
@@ -141,6 +148,8 @@ class KeyCreated(Event, frozen=True, array_like=True):
     expires_at: int | None = None
     scopes: tuple[str, ...] = ()
     predecessor_id: bytes | None = None
+    on_behalf_of_id: bytes | None = None
+    request_digest: bytes | None = None
 
 
 class KeyRenamed(Event, frozen=True, array_like=True):
@@ -149,6 +158,7 @@ class KeyRenamed(Event, frozen=True, array_like=True):
     topic = "key-renamed/1"
 
     name: str
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyOwnerChanged(Event, frozen=True, array_like=True):
@@ -158,6 +168,7 @@ class KeyOwnerChanged(Event, frozen=True, array_like=True):
 
     owner_id: bytes | None
     personal: OwnerDetails | None
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyExpiryChanged(Event, frozen=True, array_like=True):
@@ -166,6 +177,7 @@ class KeyExpiryChanged(Event, frozen=True, array_like=True):
     topic = "key-expiry-changed/1"
 
     expires_at: int | None
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyScopesChanged(Event, frozen=True, array_like=True):
@@ -174,6 +186,7 @@ class KeyScopesChanged(Event, frozen=True, array_like=True):
     topic = "key-scopes-changed/1"
 
     scopes: tuple[str, ...]
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyDisabled(Event, frozen=True, array_like=True):
@@ -182,12 +195,15 @@ class KeyDisabled(Event, frozen=True, array_like=True):
     topic = "key-disabled/1"
 
     reason: str | None = None
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyEnabled(Event, frozen=True, array_like=True):
     """Stream: the key."""
 
     topic = "key-enabled/1"
+
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyRotated(Event, frozen=True, array_like=True):
@@ -197,6 +213,7 @@ class KeyRotated(Event, frozen=True, array_like=True):
 
     successor_id: bytes
     overlap_ends_at: int
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyRevoked(Event, frozen=True, array_like=True):
@@ -205,6 +222,7 @@ class KeyRevoked(Event, frozen=True, array_like=True):
     topic = "key-revoked/1"
 
     reason: str | None = None
+    on_behalf_of_id: bytes | None = None
 
 
 class KeyUsed(Event, frozen=True, array_like=True, gc=False):

@@ -7,6 +7,13 @@ import msgspec
 from ledger.secret import Secret
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """The request that a key is made for: an id that its caller gave it, and a digest of all that it says."""
+
+    id: str
+    digest: bytes
+
+
 class NewKey(msgspec.Struct, frozen=True):
     """What an admin says of a key to be made; the owner is a member's e-mail address or another name."""
 
@@ -14,6 +21,7 @@ class NewKey(msgspec.Struct, frozen=True):
     owner: str | None = None
     expires_at: int | None = None
     scopes: tuple[str, ...] = ()
+    asked: Asked | None = None
 
 
 class CreatedKey(msgspec.Struct, frozen=True):
@@ -38,6 +46,7 @@ class Succession(msgspec.Struct, frozen=True):
 
     expires_at: int | msgspec.UnsetType | None = msgspec.UNSET
     keep: Callable[[CreatedKey], object] = _forget
+    asked: Asked | None = None
 
 
 AS_BEFORE = Succession()

@@ -10,6 +10,7 @@ from sqlalchemy import exists, select
 from ledger import api_key, ids, organization, references
 from ledger.actor import Actor, Stamp, require_admin
 from ledger.api_key import ApiKey, Owner
+from ledger.asked import EarlierKey, earlier_key, id_of_asked
 from ledger.check import Presented, Verdict, check, flush_denied, look
 from ledger.coverage import heartbeat
 from ledger.credentials import Credential
@@ -26,7 +27,7 @@ from ledger.events import (
     Role,
 )
 from ledger.intake import Item, OnBatch, OnRefused, Recording
-from ledger.key_terms import AS_BEFORE, CreatedKey, KeyChanges, NewKey, RotatedKey, Succession
+from ledger.key_terms import AS_BEFORE, Asked, CreatedKey, KeyChanges, NewKey, RotatedKey, Succession
 from ledger.moments import MICROSECOND
 from ledger.organization import Organization
 from ledger.ownership import owner_of
@@ -160,10 +161,14 @@ class Ledger:
         require_admin(actor, "create keys")
         require_grantable(actor, new.scopes)
         stamp = self._stamp(org, actor)
-        owner = owner_of(org, new.owner or actor.name)
+        owner = owner_of(org, new.owner) if new.owner else self._answering(actor)
         created, decision = self._mint(org, new, owner, stamp, predecessor_id=None)
         self._streams.append([decision])
         return created
+
+    def earlier_key(self, org: Organization, actor: Actor, asked: Asked) -> EarlierKey | None:
+        """The key that the same request made before, if it did; Reused where another request had its id."""
+        return earlier_key(self._streams, org, actor, asked)
 
     def change_key(self, org: Organization, actor: Actor, credential: Credential, changes: KeyChanges) -> int:
         """Set a key's name, owner, expiry or scopes; returns how many of them changed."""
@@ -229,7 +234,7 @@ class Ledger:
         expires_at = succession.expires_at
         if isinstance(expires_at, msgspec.UnsetType):
             expires_at = api_key.renewed_expiry(key, stamp.recorded_at)
-        new = NewKey(key.name, expires_at=expires_at, scopes=key.scopes)
+        new = NewKey(key.name, expires_at=expires_at, scopes=key.scopes, asked=succession.asked)
         successor, minted = self._mint(org, new, owner, stamp, predecessor_id=key.id)
         rotated = api_key.rotate(key, successor.id, overlap // MICROSECOND, stamp)
         succession.keep(successor)
@@ -298,7 +303,8 @@ class Ledger:
     def _mint(
         self, org: Organization, new: NewKey, owner: Owner, stamp: Stamp, predecessor_id: bytes | None
     ) -> tuple[CreatedKey, Decision]:
-        key_id = ids.random_id(self.random_bytes)
+        asked = new.asked
+        key_id = id_of_asked(org, stamp.actor, asked) if asked else ids.random_id(self.random_bytes)
         secret = new_secret(org.secret_prefix, self.random_bytes)
         pepper_id = self._peppers.current
         event = KeyCreated(
@@ -312,9 +318,18 @@ class Ledger:
             expires_at=api_key.validate_expiry(new.expires_at, stamp.recorded_at),
             scopes=api_key.validate_scopes(new.scopes),
             predecessor_id=predecessor_id,
+            on_behalf_of_id=stamp.on_behalf_of_id,
+            request_digest=asked.digest if asked else None,
         )
         created = CreatedKey(org.name, key_id, event.name, secret, event.expires_at)
         return created, Decision(key_id, 1, event)
+
+    def _answering(self, actor: Actor) -> Owner:
+        """Who answers for what an actor makes: the person, or whoever answers for the key that acts."""
+        if actor.is_person:
+            return Owner(actor.on_behalf_of or actor.id)
+        key = self._streams.key(actor.id)
+        return Owner(key.owner_id, key.owner)
 
     def _decide(self, stream_id: bytes, version: int, event: Event) -> None:
         self._streams.append([Decision(stream_id, version + 1, event)])

@@ -93,7 +93,13 @@ def add_member(
     for member in organization.members.values():
         if not member.removed and member.email.casefold() == details.email.casefold():
             raise WrongState(f"{details.email!r} is a member already, with the role {member.role}")
-    return MemberAdded(*stamp.header(), member_id=member_id, role=role, personal=details)
+    return MemberAdded(
+        *stamp.header(),
+        member_id=member_id,
+        role=role,
+        personal=details,
+        on_behalf_of_id=stamp.on_behalf_of_id,
+    )
 
 
 def change_role(organization: Organization, email: str, role: Role, stamp: Stamp) -> MemberRoleChanged:
@@ -104,7 +110,9 @@ def change_role(organization: Organization, email: str, role: Role, stamp: Stamp
         raise WrongState(f"{email!r} has the role {role} already")
     if role is not Role.ADMIN:
         _require_another_admin(organization, member)
-    return MemberRoleChanged(*stamp.header(), member_id=member.id, role=role)
+    return MemberRoleChanged(
+        *stamp.header(), member_id=member.id, role=role, on_behalf_of_id=stamp.on_behalf_of_id
+    )
 
 
 def remove_member(organization: Organization, email: str, stamp: Stamp) -> MemberRemoved:
@@ -112,7 +120,7 @@ def remove_member(organization: Organization, email: str, stamp: Stamp) -> Membe
     require_admin(stamp.actor, "remove members")
     member = organization.member(email)
     _require_another_admin(organization, member)
-    return MemberRemoved(*stamp.header(), member_id=member.id)
+    return MemberRemoved(*stamp.header(), member_id=member.id, on_behalf_of_id=stamp.on_behalf_of_id)
 
 
 def evolve(

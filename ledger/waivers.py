@@ -67,6 +67,7 @@ class Waivers:
             expires_at=_checked(terms.expires_at, now, longest),
             owner_id=owner.member_id,
             personal=owner.details,
+            on_behalf_of_id=self._actor.on_behalf_of,
         )
         self._streams.append([Decision(standing.stream_id, standing.version + 1, event)])
 
@@ -77,7 +78,11 @@ class Waivers:
         if standing.waiver is None:
             raise NotFound(f"{rule} is not waived for this key; `keyledger waivers` lists what is")
         event = WaiverWithdrawn(
-            *self._header(self._clock()), key_id=key.key_id, rule=rule, reason=validate_reason(reason)
+            *self._header(self._clock()),
+            key_id=key.key_id,
+            rule=rule,
+            reason=validate_reason(reason),
+            on_behalf_of_id=self._actor.on_behalf_of,
         )
         self._streams.append([Decision(standing.stream_id, standing.version + 1, event)])
 

@@ -1,5 +1,7 @@
 """One event of each kind with every field set, and one with only those that a caller must give."""
 
+import msgspec
+
 from ledger.audit_events import (
     AuditCompleted,
     FindingWaived,
@@ -62,10 +64,23 @@ BARE_HEADER = (AT, RECORDED_AT, ORGANIZATION, None, Authentication.CLAIMED)
 FULL: tuple[Event, ...] = (
     OrganizationCreated(*FULL_HEADER, name="acme", secret_prefix="kl"),  # noqa: S106 - a prefix, no secret
     MemberAdded(
-        *FULL_HEADER, member_id=MEMBER, role=Role.ADMIN, personal=MemberDetails("zoë@example.com", "zoe")
+        *FULL_HEADER,
+        member_id=MEMBER,
+        role=Role.ADMIN,
+        personal=MemberDetails("zoë@example.com", "zoe"),
+        on_behalf_of_id=MEMBER,
     ),
-    MemberRoleChanged(*FULL_HEADER, member_id=MEMBER, role=Role.MEMBER),
-    MemberRemoved(*FULL_HEADER, member_id=MEMBER),
+    MemberRoleChanged(
+        *FULL_HEADER,
+        member_id=MEMBER,
+        role=Role.MEMBER,
+        on_behalf_of_id=MEMBER,
+    ),
+    MemberRemoved(
+        *FULL_HEADER,
+        member_id=MEMBER,
+        on_behalf_of_id=MEMBER,
+    ),
     KeyCreated(
         *FULL_HEADER,
         name="billing",
@@ -77,15 +92,50 @@ FULL: tuple[Event, ...] = (
         expires_at=LATER,
         scopes=("keys:check", "uses:append"),
         predecessor_id=OTHER_KEY,
+        on_behalf_of_id=MEMBER,
+        request_digest=FINGERPRINT,
     ),
-    KeyRenamed(*FULL_HEADER, name="billing-eu"),
-    KeyOwnerChanged(*FULL_HEADER, owner_id=MEMBER, personal=OwnerDetails("team payments")),
-    KeyExpiryChanged(*FULL_HEADER, expires_at=LATER),
-    KeyScopesChanged(*FULL_HEADER, scopes=("keys:check",)),
-    KeyDisabled(*FULL_HEADER, reason="on leave"),
-    KeyEnabled(*FULL_HEADER),
-    KeyRotated(*FULL_HEADER, successor_id=OTHER_KEY, overlap_ends_at=LATER),
-    KeyRevoked(*FULL_HEADER, reason="leaked"),
+    KeyRenamed(
+        *FULL_HEADER,
+        name="billing-eu",
+        on_behalf_of_id=MEMBER,
+    ),
+    KeyOwnerChanged(
+        *FULL_HEADER,
+        owner_id=MEMBER,
+        personal=OwnerDetails("team payments"),
+        on_behalf_of_id=MEMBER,
+    ),
+    KeyExpiryChanged(
+        *FULL_HEADER,
+        expires_at=LATER,
+        on_behalf_of_id=MEMBER,
+    ),
+    KeyScopesChanged(
+        *FULL_HEADER,
+        scopes=("keys:check",),
+        on_behalf_of_id=MEMBER,
+    ),
+    KeyDisabled(
+        *FULL_HEADER,
+        reason="on leave",
+        on_behalf_of_id=MEMBER,
+    ),
+    KeyEnabled(
+        *FULL_HEADER,
+        on_behalf_of_id=MEMBER,
+    ),
+    KeyRotated(
+        *FULL_HEADER,
+        successor_id=OTHER_KEY,
+        overlap_ends_at=LATER,
+        on_behalf_of_id=MEMBER,
+    ),
+    KeyRevoked(
+        *FULL_HEADER,
+        reason="leaked",
+        on_behalf_of_id=MEMBER,
+    ),
     KeyUsed(
         *FULL_HEADER,
         key_id=KEY,
@@ -149,8 +199,15 @@ FULL: tuple[Event, ...] = (
         expires_at=LATER,
         owner_id=MEMBER,
         personal=OwnerDetails("team payments"),
+        on_behalf_of_id=MEMBER,
     ),
-    WaiverWithdrawn(*FULL_HEADER, key_id=KEY, rule="aged-key", reason="moved"),
+    WaiverWithdrawn(
+        *FULL_HEADER,
+        key_id=KEY,
+        rule="aged-key",
+        reason="moved",
+        on_behalf_of_id=MEMBER,
+    ),
     KeyLeakReported(*FULL_HEADER, key_id=KEY, place="git: 0a1b2c3:deploy/values.yaml:12"),
     KeyConfirmed(*FULL_HEADER, key_id=KEY, reason="nightly export"),
     KeyWarned(*FULL_HEADER, key_id=KEY, plan_id=OTHER_KEY, rule="unused-key"),
@@ -169,6 +226,7 @@ FULL: tuple[Event, ...] = (
         waived=2,
         open_findings=KEY,
         include_temporary=True,
+        on_behalf_of_id=MEMBER,
     ),
     RemediationStepped(
         *FULL_HEADER,
@@ -239,4 +297,12 @@ BARE: tuple[Event, ...] = (
         step=RemediationStep.WARN,
         rules=(),
     ),
+)
+
+# As they were stored before an event told whom a key acted for.
+_ADDED = ("on_behalf_of_id", "request_digest")
+BEFORE: tuple[Event, ...] = tuple(
+    msgspec.structs.replace(event, **{name: None for name in _ADDED if hasattr(event, name)})
+    for event in FULL
+    if any(hasattr(event, name) for name in _ADDED)
 )

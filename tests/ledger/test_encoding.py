@@ -1,8 +1,9 @@
 """Events are stored for ever: their bytes are pinned by tests/golden/events.txt.
 
-A line of it is a topic, a shape (full, bare or old) and the state in hexadecimal digits. An `old` state ends
-before the fields that have a default, as one written before they were added would. A new kind or field adds
-lines; no line changes.
+A line of it is a topic, a shape and the state in hexadecimal digits. An `old` state ends before the fields
+that have a default, as one written before they were added would; `before` is a full one of the time before a
+field was added. A new kind adds lines; a new field makes the line that was full one of `before`, and no line
+goes away.
 """
 
 from pathlib import Path
@@ -17,10 +18,10 @@ from ledger.encoding import EventMapper, StreamEvent, decode, encode
 from ledger.errors import LedgerCorrupt, UnknownTopic
 from ledger.event_types import EVENT_TYPES
 from ledger.events import Authentication, Event, KeyUsed, MemberAdded, UseDetails
-from tests.golden.samples import ACTOR, BARE, FULL, KEY, ORGANIZATION
+from tests.golden.samples import ACTOR, BARE, BEFORE, FULL, KEY, ORGANIZATION
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "events.txt"
-SAMPLES = {"full": FULL, "bare": BARE, "old": BARE}
+SAMPLES = {"full": FULL, "bare": BARE, "old": BARE, "before": BEFORE}
 KINDS = {kind.topic: kind for kind in EVENT_TYPES}
 
 
@@ -44,7 +45,7 @@ def test_an_event_is_stored_in_exactly_these_bytes(topic: str, shape: str, state
     assert encode(sample(topic, shape)).hex() == state.hex()
 
 
-@pytest.mark.parametrize(("topic", "shape", "state"), golden("full", "bare", "old"))
+@pytest.mark.parametrize(("topic", "shape", "state"), golden("full", "bare", "old", "before"))
 def test_stored_bytes_of_every_age_give_the_same_event(topic: str, shape: str, state: bytes) -> None:
     decoded = decode(topic, state)
 
@@ -55,7 +56,10 @@ def test_stored_bytes_of_every_age_give_the_same_event(topic: str, shape: str, s
 def test_every_kind_of_event_is_pinned_in_every_shape() -> None:
     pinned = [(topic, shape) for topic, shape, _ in golden_lines()]
 
-    assert pinned == [(kind.topic, shape) for kind in EVENT_TYPES for shape in ("full", "bare", "old")]
+    assert [each for each in pinned if each[1] != "before"] == [
+        (kind.topic, shape) for kind in EVENT_TYPES for shape in ("full", "bare", "old")
+    ]
+    assert [topic for topic, shape in pinned if shape == "before"] == [event.topic for event in BEFORE]
 
 
 def test_the_full_samples_leave_no_field_at_its_default() -> None:
