@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from projections.audit.policy import Policy
     from projections.audit.report import AuditReport
     from projections.audit.rule import Rule
+    from projections.documents.audit_history import RunLine
 
-HISTORY_SCHEMA = "keyledger.audit-history/1"
 _SHORT = 8
 
 app = typer.Typer(rich_markup_mode=None)
@@ -32,17 +32,17 @@ def audit_history(options: Options, form: FormatOption = "table") -> None:
     """
     from audit_cli.session import open_session
     from ledger.audit_runs import recorded_runs
+    from projections.documents.audit_history import audit_history_document
 
     with open_session(options) as session:
         org = session.organization
         runs = recorded_runs(session.database, org.id)
-        emails = {member.id: member.email for member in org.members.values()}
+    document = audit_history_document(org, runs)
     if form == "json":
-        listed = [_object(run, emails) for run in runs]
-        console.result_json({"schema": HISTORY_SCHEMA, "organization": org.name, "runs": listed})
+        console.result_json(document)
         return
     headers = ("Run", "As of", "Recorded by", "Position", "Open", "Waived")
-    console.result(console.table(headers, [_row(run, emails) for run in runs], flexible=(2,)))
+    console.result(console.table(headers, [_row(line) for line in document.runs], flexible=(2,)))
 
 
 @command(app, "reproduce")
@@ -152,37 +152,9 @@ def _why(run: "Run", report: "AuditReport") -> str:
     return ", though the versions and the counts are the same; `keyledger projections check` looks for damage"
 
 
-def _row(run: "Run", emails: dict[bytes, str]) -> tuple[object, ...]:
+def _row(line: "RunLine") -> tuple[object, ...]:
     from audit_cli.wording import moment
+    from ledger.moments import parse_moment
 
-    event = run.event
-    by, as_of = emails.get(event.actor_id or b"", ""), moment(event.judged_at)
-    return (run.id.hex()[:_SHORT], as_of, by, event.position, event.findings, event.waived)
-
-
-def _object(run: "Run", emails: dict[bytes, str]) -> dict[str, object]:
-    from ledger.ids import format_id
-    from ledger.moments import format_moment
-
-    event = run.event
-    return {
-        "id": format_id(run.id),
-        "recorded_at": format_moment(event.occurred_at),
-        "recorded_by": emails.get(event.actor_id or b""),
-        "as_of": format_moment(event.judged_at),
-        "position": event.position,
-        "policy_sha256": _policy_hash(event.policy),
-        "rules_version": event.rules_version,
-        "tool_version": event.tool_version,
-        "rules": list(event.rules),
-        "keys": event.keys,
-        "findings": event.findings,
-        "waived": event.waived,
-        "report_sha256": event.report_sha256.hex(),
-    }
-
-
-def _policy_hash(canonical: str) -> str:
-    from hashlib import sha256
-
-    return sha256(canonical.encode()).hexdigest()
+    as_of = moment(parse_moment(line.as_of))
+    return (line.id[:_SHORT], as_of, line.recorded_by or "", line.position, line.findings, line.waived)

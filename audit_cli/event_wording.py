@@ -1,10 +1,9 @@
 """What an event of a key's life says, in a line for people."""
 
-from collections.abc import Iterable
-
 from audit_cli.wording import by, moment, short_id
 from ledger.audit_events import FindingWaived, KeyConfirmed, KeyLeakReported, KeyWarned, WaiverWithdrawn
 from ledger.events import (
+    Authentication,
     Event,
     KeyCreated,
     KeyDisabled,
@@ -19,28 +18,12 @@ from ledger.events import (
     KeyScopesChanged,
     KeyUsageSummarized,
 )
-from projections.members import MemberRow
-
-
-class People:
-    """The members by id, the departed too, and what to call them."""
-
-    def __init__(self, members: Iterable[MemberRow]) -> None:
-        self._names = {member.member_id: member.email for member in members}
-
-    def name(self, member_id: bytes | None) -> str | None:
-        """A member's address; None for who is no member."""
-        return self._names.get(member_id) if member_id else None
-
-    def actor(self, event: Event) -> str:
-        """Who did it, with the mark of a claim."""
-        known = self.name(event.actor_id)
-        return by(known or (short_id(event.actor_id) if event.actor_id else "nobody"), event.authentication)
+from projections.people import People
 
 
 def describe(event: Event, people: People) -> str:
     """What an event says, in a line."""
-    who = people.actor(event)
+    who = _actor(event, people)
     match event:
         case KeyCreated():
             return _created(event, people)
@@ -64,6 +47,19 @@ def describe(event: Event, people: People) -> str:
             return f"revoked by {who}{_reason(event.reason)}"
         case _:
             return _observation(event, who) or _mark(event, people, who) or event.topic
+
+
+def _actor(event: Event, people: People) -> str:
+    """Who did it, with the mark of a claim."""
+    if event.authentication is Authentication.KEY and event.actor_id is not None:
+        name = people.key(event.actor_id)
+        key = (
+            f"the key {name} ({short_id(event.actor_id)})" if name else f"the key {short_id(event.actor_id)}"
+        )
+        claimed = people.claimed(event)
+        return f"{key} for {claimed} (claimed)" if claimed else key
+    known = people.name(event.actor_id)
+    return by(known or (short_id(event.actor_id) if event.actor_id else "nobody"), event.authentication)
 
 
 def _observation(event: Event, who: str) -> str | None:
@@ -100,7 +96,7 @@ def _mark(event: Event, people: People, who: str) -> str | None:
 
 
 def _created(event: KeyCreated, people: People) -> str:
-    facts = [f"created by {people.actor(event)}"]
+    facts = [f"created by {_actor(event, people)}"]
     owner = people.name(event.owner_id) or (event.personal.owner if event.personal else None)
     if owner:
         facts.append(f"owner {owner}")

@@ -1,7 +1,7 @@
 """`keyledger key`: making keys and changing them."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -13,8 +13,8 @@ from audit_cli.values import Lifetime, SecretFormat, SecretFormatOption, duratio
 if TYPE_CHECKING:
     from audit_cli.session import Session
     from ledger.key_terms import CreatedKey, RotatedKey
+    from projections.documents.created import CreatedDocument
 
-CREATED_SCHEMA = "keyledger.created/1"
 ANOTHER = (
     "There is another key of that name, so name the one that you mean by its id:"
     " `keyledger key list` shows it. A successor is made by `keyledger key rotate`."
@@ -61,11 +61,12 @@ def create(
     """
     from audit_cli.session import open_session
     from ledger.key_terms import NewKey
+    from projections.documents.created import created_document
 
     with open_session(options) as session:
         new = NewKey(name, owner, _expiry(session, expires_in, expires_at), tuple(scope or ()))
         created = session.ledger.create_key(session.organization, session.actor, new)
-        _show_secret(created, form)
+        _show_secret(created, created_document(created), form)
         if _means_several(session, created.name):
             console.note(ANOTHER)
 
@@ -99,17 +100,15 @@ def rotate(
     from msgspec import UNSET
 
     from audit_cli.session import clock, open_session
-    from ledger.ids import format_id
     from ledger.key_terms import Succession
-    from ledger.moments import format_moment
+    from projections.documents.created import rotated_document
 
     with open_session(options) as session:
         expires_at = UNSET if expires_in is None else _expiry(session, expires_in.duration, None)
         rotated = session.ledger.rotate_key(
             session.organization, session.actor, session.key(key), overlap, Succession(expires_at)
         )
-    old_id, ends_at = format_id(rotated.old_id), format_moment(rotated.overlap_ends_at)
-    _show_secret(rotated.successor, form, {"old_id": old_id, "overlap_ends_at": ends_at})
+    _show_secret(rotated.successor, rotated_document(rotated), form)
     console.note(_end_of_old(rotated, clock()))
 
 
@@ -214,23 +213,7 @@ def _end_of_old(rotated: "RotatedKey", now: int) -> str:
     )
 
 
-def created_object(created: "CreatedKey") -> dict[str, Any]:
-    """A new key for machines, with its secret."""
-    from ledger.ids import format_id
-    from ledger.moments import format_moment
-
-    return {
-        "schema": CREATED_SCHEMA,
-        "organization": created.organization,
-        "id": format_id(created.id),
-        "name": created.name,
-        "secret": created.secret.reveal(),
-        "masked": created.secret.masked,
-        "expires_at": None if created.expires_at is None else format_moment(created.expires_at),
-    }
-
-
-def _show_secret(created: "CreatedKey", form: SecretFormat, more: dict[str, str] | None = None) -> None:
+def _show_secret(created: "CreatedKey", document: "CreatedDocument", form: SecretFormat) -> None:
     from audit_cli.wording import moment
     from ledger.ids import format_id
 
@@ -239,7 +222,7 @@ def _show_secret(created: "CreatedKey", form: SecretFormat, more: dict[str, str]
         case "secret":
             console.result(f"{secret.reveal()}\n")
         case "json":
-            console.result_json(created_object(created) | (more or {}))
+            console.result_json(document)
         case "table":
             console.result(
                 f"Organization  {created.organization}\n"

@@ -1,19 +1,14 @@
 """A key on one screen: its facts, who uses it, and who was refused."""
 
 from collections.abc import Sequence
-from typing import Any
-
-import msgspec
 
 from audit_cli import console
 from audit_cli.reports.terminal import wrapped
 from audit_cli.wording import ago, by, counted, dated, last_used, moment, short_id
 from ledger.events import KeyCreated
 from ledger.ids import format_id
-from ledger.moments import format_moment
 from ledger.recorded import Recorded
 from projections.key_record import CallerUse, Denial, KeyRecord
-from projections.listed_key import listed_key
 
 _SHOWN = 20
 
@@ -30,20 +25,6 @@ def card(record: KeyRecord, story: Sequence[Recorded], now: int) -> str:
     if record.denials:
         parts.append(_denials(record.denials, now))
     return "\n".join(parts)
-
-
-def details(record: KeyRecord, now: int) -> dict[str, Any]:
-    """The key for machines: the row of `key list` and what only `key show` tells."""
-    row = msgspec.structs.asdict(listed_key(record, now))
-    moments = ("expires_at", "disabled_at", "revoked_at", "rotated_at")
-    return {
-        **row,
-        "account": record.account,
-        "scopes": record.scopes,
-        **{name: _moment(getattr(record, name)) for name in moments},
-        "uses": [_line(use) for use in record.uses],
-        "denials": [_line(denial) for denial in record.denials],
-    }
 
 
 def _facts(record: KeyRecord, story: Sequence[Recorded], now: int) -> list[tuple[str, str | None]]:
@@ -136,12 +117,3 @@ def _denials(denials: Sequence[Denial], now: int) -> str:
 
 def _more(count: int) -> str:
     return f"and {count - _SHOWN} more\n" if count > _SHOWN else ""
-
-
-def _line(group: CallerUse | Denial) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(group)
-    return {name: _moment(value) if name.endswith("_at") else value for name, value in fields.items()}
-
-
-def _moment(at: int | None) -> str | None:
-    return None if at is None else format_moment(at)

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
 import msgspec
 
 from audit_cli import console
-from audit_cli.event_wording import People, describe
+from audit_cli.event_wording import describe
 from audit_cli.reports.terminal import printable, wrapped
 from audit_cli.wording import counted, moment
 from ledger.events import KeyUseDenied
 from ledger.ids import format_id
-from ledger.recorded import Recorded, readable
+from ledger.recorded import Recorded
 from projections.key_record import CallerUse, KeyRecord
+from projections.people import People
 
 _MARGIN = len("2024-05-31T12:00:00Z") + 2
 
@@ -37,11 +37,6 @@ def told(record: KeyRecord, story: Sequence[Recorded], people: People) -> str:
     ]
     heading = f"{printable(record.name)}  {format_id(record.id)}"
     return "\n".join([heading, "", *lines]) + "\n"
-
-
-def events_of(story: Sequence[Recorded], people: People) -> list[dict[str, Any]]:
-    """The events for machines: as `show-event` prints them, with the actor's address."""
-    return [{**readable(recorded), "actor": people.name(recorded.event.actor_id)} for recorded in story]
 
 
 def _events(story: Sequence[Recorded], people: People) -> Iterator[Entry]:

@@ -12,9 +12,6 @@ from audit_cli.values import FormatOption
 if TYPE_CHECKING:
     from projections.key_record import KeyRecord
 
-KEY_SCHEMA = "keyledger.key/1"
-HISTORY_SCHEMA = "keyledger.history/1"
-
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -73,22 +70,16 @@ def show(options: Options, key: KeyArgument, form: FormatOption = "table") -> No
 
     Example: keyledger key show ci-github-actions
     """
-    from audit_cli.key_card import card, details
+    from audit_cli.key_card import card
     from audit_cli.session import open_session
+    from projections.documents.key import key_document
 
     with open_session(options) as session, session.view() as view:
         record = view.record(session.key(key).key_id)
         story = view.timeline(record.id)
         position = view.position
     if form == "json":
-        console.result_json(
-            {
-                "schema": KEY_SCHEMA,
-                "organization": session.organization.name,
-                "position": position,
-                "key": details(record, session.now),
-            }
-        )
+        console.result_json(key_document(session.organization.name, position, record, session.now))
         return
     console.result(card(record, story, session.now))
 
@@ -101,26 +92,18 @@ def history(options: Options, key: KeyArgument, form: FormatOption = "table") ->
 
     Example: keyledger key history ci-github-actions
     """
-    from audit_cli.event_wording import People
-    from audit_cli.key_history import events_of, told
+    from audit_cli.key_history import told
     from audit_cli.session import open_session
-    from ledger.ids import format_id
+    from projections.documents.history import history_document
 
     with open_session(options) as session, session.view() as view:
         record = view.record(session.key(key).key_id)
         story = view.timeline(record.id)
-        people = People(view.members())
+        people = view.people()
         position = view.position
     if form == "json":
-        console.result_json(
-            {
-                "schema": HISTORY_SCHEMA,
-                "organization": session.organization.name,
-                "position": position,
-                "key_id": format_id(record.id),
-                "events": events_of(story, people),
-            }
-        )
+        org = session.organization.name
+        console.result_json(history_document(org, position, record.id, story, people))
         return
     console.result(told(record, story, people))
 

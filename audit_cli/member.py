@@ -9,8 +9,6 @@ from audit_cli.confirmation import YesOption, confirm
 from audit_cli.options import Options, command
 from audit_cli.values import FormatOption
 
-MEMBERS_SCHEMA = "keyledger.members/1"
-
 app = typer.Typer(rich_markup_mode=None)
 
 RoleName: TypeAlias = Literal["admin", "member"]
@@ -46,21 +44,14 @@ def list_members(options: Options, form: FormatOption = "table") -> None:
     Example: keyledger member list --format json
     """
     from audit_cli.session import open_session
-    from ledger.ids import format_id
+    from projections.documents.members import members_document, present_members
 
     with open_session(options) as session:
         org = session.organization
-    members = sorted(
-        (member for member in org.members.values() if not member.removed), key=lambda member: member.email
-    )
     if form == "json":
-        listed = [
-            {"id": format_id(member.id), "email": member.email, "role": member.role, "login": member.login}
-            for member in members
-        ]
-        console.result_json({"schema": MEMBERS_SCHEMA, "organization": org.name, "members": listed})
+        console.result_json(members_document(org))
         return
-    rows = [(member.email, member.role, member.login or "") for member in members]
+    rows = [(member.email, member.role, member.login or "") for member in present_members(org)]
     console.result(console.table(("Member", "Role", "System user"), rows, flexible=(0, 2)))
 
 

@@ -9,7 +9,7 @@ import typer
 
 from audit_cli import console
 from audit_cli.confirmation import confirm
-from audit_cli.event_wording import People, describe
+from audit_cli.event_wording import describe
 from audit_cli.failures import COULD_NOT, tell
 from audit_cli.options import Options
 from audit_cli.reports import remediation as report
@@ -119,7 +119,7 @@ def _explained(view: "View", key: PlannedKey, changed: Changed) -> Changed:
     """Where a key's life went on without the plan: what happened and by whom."""
     if changed.after is None:
         return changed
-    people, after = People(view.members()), changed.after
+    people, after = view.people(), changed.after
     happened = [
         describe(told.event, people)
         for told in view.timeline(key.key_id)

@@ -51,8 +51,9 @@ def status(
     Example: keyledger rotation status --quiet-for 48h
     """
     from audit_cli.policy_choice import policy_in_force
-    from audit_cli.reports.rotations import rotations_object, rotations_table
+    from audit_cli.reports.rotations import rotations_table
     from audit_cli.session import open_session
+    from projections.documents.rotations import rotations_document
 
     policy = policy_in_force(options, None, {})
     with open_session(options) as session:
@@ -61,7 +62,7 @@ def status(
             rotations = [_of_key(session, rotations, key)]
         judged = [(each, _reasons(session, each, quiet_for, policy)) for each in rotations]
         if form == "json":
-            console.result_json(rotations_object(session.organization.name, position, judged))
+            console.result_json(rotations_document(session.organization.name, position, judged))
         elif judged:
             console.result(rotations_table(judged, session.now, console.width()))
         else:

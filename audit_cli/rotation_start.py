@@ -157,8 +157,8 @@ def _new_file(path: Path) -> IO[bytes]:
 
 def _write(file: IO[bytes], created: "CreatedKey") -> None:
     """Put the secret on the disk, before the key that it opens is there."""
-    from audit_cli.key import created_object
+    from projections.documents.created import created_document
 
-    file.write(msgspec.json.encode(created_object(created)) + b"\n")
+    file.write(msgspec.json.encode(created_document(created)) + b"\n")
     file.flush()
     os.fsync(file.fileno())

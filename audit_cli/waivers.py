@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from projections.key_record import KeyRecord
     from projections.marks import Waiver
 
-WAIVERS_SCHEMA = "keyledger.waivers/1"
-
 app = typer.Typer(rich_markup_mode=None)
 
 KeyArgument: TypeAlias = Annotated[
@@ -88,16 +86,13 @@ def waivers(options: Options, form: FormatOption = "table") -> None:
     Example: keyledger waivers --format json
     """
     from audit_cli.session import open_session
+    from projections.documents.waivers import waived_keys, waivers_document
 
     with open_session(options) as session, session.view() as view:
-        told = [(record, waiver) for record in view.records() for waiver in record.marks.waivers]
+        told = waived_keys(view.records())
         now, org, position = session.now, session.organization.name, view.position
-    told.sort(key=lambda each: (each[1].expires_at, each[0].name, each[1].rule))
     if form == "json":
-        listed = [_object(record, waiver, now) for record, waiver in told]
-        console.result_json(
-            {"schema": WAIVERS_SCHEMA, "organization": org, "position": position, "waivers": listed}
-        )
+        console.result_json(waivers_document(org, position, told, now))
         return
     headers = ("Rule", "Key", "Until", "State", "Owner", "Reason")
     console.result(console.table(headers, [_row(*each, now) for each in told], flexible=(1, 4, 5)))
@@ -105,34 +100,14 @@ def waivers(options: Options, form: FormatOption = "table") -> None:
 
 def _row(record: "KeyRecord", waiver: "Waiver", now: int) -> tuple[str, ...]:
     from audit_cli.wording import moment
+    from projections.documents.waivers import waiver_state
 
     key = f"{record.name} {record.id.hex()[:8]}"
     return (
         waiver.rule,
         key,
         moment(waiver.expires_at),
-        _state(waiver, now),
+        waiver_state(waiver, now),
         waiver.owner or "",
         waiver.reason,
     )
-
-
-def _object(record: "KeyRecord", waiver: "Waiver", now: int) -> dict[str, object]:
-    from ledger.ids import format_id
-    from ledger.moments import format_moment
-
-    return {
-        "rule": waiver.rule,
-        "key_id": format_id(record.id),
-        "key_name": record.name,
-        "state": _state(waiver, now),
-        "waived_at": format_moment(waiver.waived_at),
-        "expires_at": format_moment(waiver.expires_at),
-        "owner": waiver.owner,
-        "reason": waiver.reason,
-        "position": waiver.position,
-    }
-
-
-def _state(waiver: "Waiver", now: int) -> str:
-    return "live" if now < waiver.expires_at else "expired"

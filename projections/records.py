@@ -69,6 +69,7 @@ class _Assembly:
         self._wanted = None if key_id is None else self._names_of(key_id)
         self._members = {member.member_id: member for member in read_members(connection, organization_id)}
         self._coverage = Coverage(connection, organization_id)
+        self._key_names: dict[bytes, str | None] = {}
 
     def records(self) -> Iterable[KeyRecord]:
         rows = {row[0]: KeyRow(*row) for row in self._rows(TABLES.keys)}
@@ -90,6 +91,18 @@ class _Assembly:
                 tuple(denials.get(key_id, ())),
                 summaries.get(key_id, ()),
             )
+
+    def _key_name(self, key_id: bytes | None) -> str | None:
+        """What a key is called that made another."""
+        if key_id is None:
+            return None
+        if key_id not in self._key_names:
+            keys = TABLES.keys
+            query = select(keys.c.name).where(
+                keys.c.key_id == key_id, keys.c.organization_id == self._organization_id
+            )
+            self._key_names[key_id] = self._connection.execute(query).scalar()
+        return self._key_names[key_id]
 
     def _names_of(self, key_id: bytes) -> set[bytes]:
         main = self._links.get(key_id, key_id)
@@ -134,6 +147,7 @@ class _Assembly:
         first_used_at, last_used_at, use_count = _usage(uses, summaries)
         owner = self._members.get(row.owner_id) if row.owner_id else None
         creator = self._members.get(row.created_by_id) if row.created_by_id else None
+        created_by = creator.email if creator else row.created_by_name or self._key_name(row.created_by_id)
         return KeyRecord(
             id=row.key_id,
             name=row.name or row.external_id or "",
@@ -148,7 +162,7 @@ class _Assembly:
             owner_departed=owner is not None and owner.removed_at is not None,
             scopes=tuple(row.scopes.split()) if row.scopes else (),
             created_at=row.created_at,
-            created_by=creator.email if creator else row.created_by_name,
+            created_by=created_by,
             expires_at=row.expires_at,
             disabled_at=row.disabled_at,
             revoked_at=row.revoked_at,

@@ -24,6 +24,7 @@ from projections.daily_use import DailyUse
 from projections.key_record import KeyRecord
 from projections.marks import Marks, fold_marks
 from projections.members import MemberRow
+from projections.people import People
 from projections.records import read_links, read_members, read_records
 from projections.reporter import Reporter
 from projections.tables import TABLES
@@ -47,6 +48,13 @@ class View:
     def members(self) -> list[MemberRow]:
         """All who are or were members, by e-mail address."""
         return read_members(self._rows, self._organization_id)
+
+    def people(self) -> People:
+        """Who acts in the events: members, and keys by themselves."""
+        keys = TABLES.keys
+        query = select(keys.c.key_id, keys.c.name).where(keys.c.organization_id == self._organization_id)
+        names = {key_id: name for key_id, name in self._rows.execute(query) if name}
+        return People(self.members(), names)
 
     def records(self) -> list[KeyRecord]:
         """All keys, by name and then id."""

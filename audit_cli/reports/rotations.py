@@ -1,19 +1,12 @@
-"""Rotations as people and machines read them."""
+"""Rotations as people read them."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from audit_cli.reports.terminal import wrapped
 from audit_cli.wording import ago, moment, short_id
-from ledger.ids import format_id
-from ledger.moments import format_moment
+from projections.documents.rotations import JudgedRotation
 from projections.key_record import CallerUse
 from projections.rotations import Rotation
-
-SCHEMA = "keyledger.rotations/1"
-
-# A rotation with the reasons that keep it from being finished.
-JudgedRotation: TypeAlias = tuple[Rotation, Sequence[str]]
 
 _MARGIN = 12
 _LISTED = 5
@@ -22,16 +15,6 @@ _LISTED = 5
 def rotations_table(judged: Sequence[JudgedRotation], now: int, width: int) -> str:
     """A card for each rotation, in lines of at most `width` characters."""
     return "\n".join(_card(rotation, reasons, now, width) for rotation, reasons in judged)
-
-
-def rotations_object(organization: str, position: int, judged: Sequence[JudgedRotation]) -> dict[str, object]:
-    """The rotations for machines."""
-    return {
-        "schema": SCHEMA,
-        "organization": organization,
-        "position": position,
-        "rotations": [_object(rotation, reasons) for rotation, reasons in judged],
-    }
 
 
 def _card(rotation: Rotation, reasons: Sequence[str], now: int, width: int) -> str:
@@ -64,29 +47,3 @@ def _from(rotation: Rotation) -> str:
     addresses = rotation.addresses
     more = f" and {len(addresses) - _LISTED} more" if len(addresses) > _LISTED else ""
     return f", from {', '.join(addresses[:_LISTED])}{more}" if addresses else ""
-
-
-def _object(rotation: Rotation, reasons: Sequence[str]) -> dict[str, object]:
-    old = rotation.old
-    return {
-        "key_id": format_id(old.id),
-        "key_name": old.name,
-        "successor_id": format_id(old.successor_id) if old.successor_id else None,
-        "rotated_at": format_moment(rotation.rotated_at),
-        "overlap_ends_at": format_moment(old.overlap_ends_at) if old.overlap_ends_at else None,
-        "still_using": [_use(use) for use in rotation.still],
-        "uses_a_day": round(rotation.uses_a_day, 3),
-        "addresses": rotation.addresses,
-        "moved": [_use(use) for use in rotation.moved],
-        "safe_to_revoke": not reasons,
-        "reasons": list(reasons),
-    }
-
-
-def _use(use: CallerUse) -> dict[str, object]:
-    return {
-        "service": use.service,
-        "caller": use.caller,
-        "last_at": format_moment(use.last_at),
-        "position": use.last_position,
-    }

@@ -3,12 +3,13 @@
 import msgspec
 import pytest
 
-from audit_cli.event_wording import People, describe
+from audit_cli.event_wording import describe
 from audit_cli.key_card import card
 from audit_cli.key_history import told
 from ledger.events import DenialReason, Event, KeyKind, KeyState
 from ledger.moments import parse_moment
 from projections.key_record import CallerUse, Denial, KeyRecord
+from projections.people import People
 from tests.golden.samples import BARE, FULL
 
 NOW = parse_moment("2024-06-30T12:00:00Z")

@@ -1,0 +1,77 @@
+"""`keyledger.rotations/1`: rotations under way, and whether the old keys can end."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from ledger.ids import format_id
+from ledger.moments import format_moment
+from projections.key_record import CallerUse
+from projections.rotations import Rotation
+
+# A rotation with the reasons that keep it from being finished.
+JudgedRotation: TypeAlias = tuple[Rotation, Sequence[str]]
+
+
+class RotationUse(msgspec.Struct, frozen=True):
+    """Who uses a key of a rotation, and when he was last seen."""
+
+    service: str
+    caller: str | None
+    last_at: str
+    position: int
+
+
+class RotationLine(msgspec.Struct, frozen=True):
+    """A rotation: the old key, its successor, who is still with the one and who has moved to the other."""
+
+    key_id: str
+    key_name: str
+    successor_id: str | None
+    rotated_at: str
+    overlap_ends_at: str | None
+    still_using: list[RotationUse]
+    uses_a_day: float
+    addresses: list[str]
+    moved: list[RotationUse]
+    safe_to_revoke: bool
+    reasons: list[str]
+
+
+class RotationsDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The open rotations of an organization, the one whose overlap ends first at the beginning."""
+
+    schema: Literal["keyledger.rotations/1"] = "keyledger.rotations/1"
+    organization: str
+    position: int
+    rotations: list[RotationLine]
+
+
+def rotations_document(
+    organization: str, position: int, judged: Sequence[JudgedRotation]
+) -> RotationsDocument:
+    """The document of some rotations."""
+    lines = [_line(rotation, reasons) for rotation, reasons in judged]
+    return RotationsDocument(organization=organization, position=position, rotations=lines)
+
+
+def _line(rotation: Rotation, reasons: Sequence[str]) -> RotationLine:
+    old = rotation.old
+    return RotationLine(
+        key_id=format_id(old.id),
+        key_name=old.name,
+        successor_id=format_id(old.successor_id) if old.successor_id else None,
+        rotated_at=format_moment(rotation.rotated_at),
+        overlap_ends_at=format_moment(old.overlap_ends_at) if old.overlap_ends_at else None,
+        still_using=[_use(use) for use in rotation.still],
+        uses_a_day=round(rotation.uses_a_day, 3),
+        addresses=rotation.addresses,
+        moved=[_use(use) for use in rotation.moved],
+        safe_to_revoke=not reasons,
+        reasons=list(reasons),
+    )
+
+
+def _use(use: CallerUse) -> RotationUse:
+    return RotationUse(use.service, use.caller, format_moment(use.last_at), use.last_position)
