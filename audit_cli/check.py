@@ -11,8 +11,8 @@ from audit_cli.options import Options, command
 from audit_cli.values import FormatOption
 
 if TYPE_CHECKING:
-    from ledger.check import Verdict
     from ledger.secret import Secret
+    from ledger.verdict import Verdict
 
 VERDICT_SCHEMA = "keyledger.verdict/1"
 SERVICE = "keyledger"
@@ -36,8 +36,8 @@ def check(
     Example: keyledger check --service deploy < secret.txt
     """
     from audit_cli.session import open_session
-    from ledger.check import Presented
     from ledger.ids import format_id
+    from ledger.verdict import Presented
 
     with open_session(options) as session:
         secret = _read_secret()

@@ -9,7 +9,6 @@ import msgspec
 
 from audit_cli.demo_names import AWS_ACCOUNT, FOUNDER, ORGANIZATION, SECOND_ADMIN, Caller, Names
 from ledger.actor import Actor
-from ledger.check import Presented
 from ledger.credentials import Credential
 from ledger.database import Database
 from ledger.events import Authentication, MemberDetails, Role
@@ -21,6 +20,7 @@ from ledger.moments import MICROSECOND, SECOND_US
 from ledger.observation import Coverage, ExternalKey
 from ledger.organization import Organization
 from ledger.usage import Use
+from ledger.verdict import Presented
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

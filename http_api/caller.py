@@ -14,7 +14,7 @@ from http_api.operations import BY_ID, Operation
 from http_api.problems import Problem, ProblemKind
 from http_api.rates import Standing
 from ledger.actor import Actor
-from ledger.check import Verdict
+from ledger.verdict import Verdict
 from ledger.errors import NotFound
 from ledger.events import Authentication, Role
 from ledger.organization import Member, Organization

@@ -10,7 +10,7 @@ import threading
 import msgspec
 
 from ledger.actor import Actor
-from ledger.check import Presented, Verdict
+from ledger.verdict import Presented, Verdict
 from ledger.events import Authentication, Role
 from ledger.ledger import Ledger
 from ledger.secret import Secret

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select, update
 
-from ledger.database import insert
+from ledger.database import Database, insert
 from ledger.events import (
     Event,
     KeyCreated,
@@ -26,12 +26,18 @@ from ledger.events import (
 )
 from ledger.observation import content_id, linkage
 from ledger.schema import credentials, linkages
+from ledger.verdict import Standing, standing_of
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects.sqlite import Insert
 
 MINTED_HERE = "keyledger"
 _LOOKUP_CHUNK = 500
+
+STANDINGS = """
+    SELECT fingerprint, key_id, credentials.name, scopes, state, expires_at, overlap_ends_at,
+           organization_id, organizations.name
+    FROM credentials JOIN organizations USING (organization_id) WHERE fingerprint = ?"""
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -79,10 +85,17 @@ def index_observed(connection: Connection, events: Sequence[KeyObserved]) -> Non
         connection.execute(insert(connection, linkages).on_conflict_do_nothing(), said)
 
 
-def by_fingerprint(connection: Connection, fingerprints: Sequence[bytes]) -> Credential | None:
-    """The key that one of the fingerprints belongs to."""
-    row = connection.execute(select(credentials).where(credentials.c.fingerprint.in_(fingerprints))).first()
-    return None if row is None else credential_of(row)
+def standings(
+    database: Database, connection: Connection, fingerprints: Sequence[bytes]
+) -> dict[bytes, Standing]:
+    """How the keys with these fingerprints stand in a transaction, by fingerprint."""
+    rows = database.dialect.select_each(connection, STANDINGS, fingerprints)
+    return {bytes(row[0]): standing_of(row[1:]) for row in rows}
+
+
+def looked_up(database: Database, fingerprints: Sequence[bytes]) -> dict[bytes, Standing]:
+    """The same as of the latest commit: a read that costs next to nothing."""
+    return {bytes(row[0]): standing_of(row[1:]) for row in database.look_up(STANDINGS, fingerprints)}
 
 
 def known(connection: Connection, organization_id: bytes, key_ids: Iterable[bytes]) -> set[bytes]:

@@ -75,8 +75,14 @@ class Dialect(Protocol):
     def confirm(self, connection: Connection) -> None:
         """Let this transaction's commit mean that all commits before it are as durable as it."""
 
-    def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
-        """The first row of a query with one `?`, or None, as of the latest commit."""
+    def touch(self, connection: Connection) -> None:
+        """Let this transaction's commit go to the disk though it changes nothing."""
+
+    def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
+        """The rows of a query that has `= ?` once, for each of some values."""
+
+    def look_up(self, engine: Engine, query: str, values: Sequence[object]) -> Sequence[Any]:
+        """The same outside of any transaction, as of the latest commit."""
 
     def close(self) -> None:
         """Give back what was kept."""

@@ -10,6 +10,7 @@ KeyledgerError
 │   ├── Reused            the id of a request stands for another request already
 │   └── Conflict          somebody else's change was recorded first
 ├── LedgerUnavailable     no ledger there, not a ledger, locked, read-only, disk full
+├── Overloaded            more is asked at once than can be answered in time
 ├── UnknownTopic          an event that only a newer keyledger can read
 └── LedgerCorrupt         the ledger's own integrity check failed
 
@@ -55,6 +56,10 @@ class Conflict(Refused):
 
 class LedgerUnavailable(KeyledgerError):
     """No ledger there, not a ledger, locked, read-only or out of space."""
+
+
+class Overloaded(KeyledgerError):
+    """More is asked at once than can be answered in time; nothing was stored."""
 
 
 class UnknownTopic(KeyledgerError):

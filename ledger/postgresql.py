@@ -133,9 +133,16 @@ class Postgresql:
         """Write to the log: a commit that wrote nothing would not wait for a synchronous standby."""
         connection.exec_driver_sql("SELECT pg_catalog.pg_logical_emit_message(true, 'keyledger', '')")
 
-    def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
+    def touch(self, connection: Connection) -> None:
+        self.confirm(connection)
+
+    def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
+        driver: psycopg.Connection[Any] = cast("Any", connection.connection.driver_connection)
+        return driver.execute(query.replace("= ?", "= ANY(%b)"), (list(values),)).fetchall()
+
+    def look_up(self, engine: Engine, query: str, values: Sequence[object]) -> Sequence[Any]:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            return connection.exec_driver_sql(query.replace("?", "%s"), (value,)).first()
+            return self.select_each(connection, query, values)
 
     def close(self) -> None:
         """Nothing: the pool keeps all connections."""

@@ -135,12 +135,21 @@ class Sqlite:
     def confirm(self, connection: Connection) -> None:
         """Nothing: what another connection can see is on disk."""
 
-    def look_up(self, engine: Engine, query: str, value: object) -> Any:  # noqa: ANN401 - a driver's row
+    def touch(self, connection: Connection) -> None:
+        # A number in the file's head, which is ours to use: of a table, only what differs would be written.
+        _driver(connection).execute("PRAGMA user_version = 1")
+
+    def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
+        execute = _driver(connection).execute
+        return [row for value in values for row in execute(query, (value,))]
+
+    def look_up(self, engine: Engine, query: str, values: Sequence[object]) -> Sequence[Any]:
         with self._keeping:
             if self._kept is None:
                 self._kept = engine.raw_connection()
                 self._kept_driver: Any = self._kept.driver_connection
-            return self._kept_driver.execute(query, (value,)).fetchone()
+            execute = self._kept_driver.execute
+            return [row for value in values for row in execute(query, (value,))]
 
     def close(self) -> None:
         for kept in (self._kept, self._writer):

@@ -9,12 +9,12 @@ from time import sleep
 
 import msgspec
 
-from ledger.check import Presented
 from ledger.errors import Refused
 from ledger.event_store import EventRecorder
 from ledger.intake import BATCH_SIZE
 from ledger.key_terms import CreatedKey, NewKey
 from ledger.usage import Intake, Use
+from ledger.verdict import Presented
 from projections.catch_up import catch_up
 from projections.rebuild import rebuild
 from tests.faults.desk import Desk, desk_at

@@ -7,7 +7,6 @@ from time import sleep
 import msgspec
 import pytest
 
-from ledger.check import UNKNOWN, Presented, Reason, Verdict
 from ledger.database import open_database
 from ledger.errors import InvalidInput, WrongState
 from ledger.events import Authentication, DenialReason, KeyUsed, KeyUseDenied, UseDetails
@@ -15,6 +14,7 @@ from ledger.key_terms import CreatedKey, KeyChanges, NewKey
 from ledger.ledger import Ledger
 from ledger.moments import MICROSECOND
 from ledger.secret import Peppers, Secret, new_secret
+from ledger.verdict import UNKNOWN, Presented, Reason, Verdict
 from tests.world import START, World
 
 HERE = Presented("payments", "checkout", "gateway", "192.0.2.7", "curl/8.5.0")

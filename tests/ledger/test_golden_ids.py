@@ -8,7 +8,6 @@ import pytest
 
 from ledger import ids
 from ledger.actor import Actor, Stamp
-from ledger.check import Presented
 from ledger.events import Authentication, CoverageReported, KeyKind, KeyUseDenied, Role
 from ledger.observation import (
     Coverage,
@@ -25,6 +24,7 @@ from ledger.observation import (
 )
 from ledger.secret import Peppers, new_secret
 from ledger.usage import Acceptance, Use
+from ledger.verdict import Presented
 from tests.golden.samples import ACTOR, AT, BARE, EARLIER, FULL, KEY, ORGANIZATION, OTHER_KEY, RECORDED_AT
 from tests.world import World
 

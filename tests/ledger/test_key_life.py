@@ -11,7 +11,6 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from sqlalchemy import select
 
 from ledger.api_key import ApiKey, denial, evolve
-from ledger.check import Presented, Reason
 from ledger.credentials import Credential
 from ledger.errors import InvalidInput, WrongState
 from ledger.events import Event, KeyRotated, KeyState, KeyUsed, KeyUseDenied
@@ -20,6 +19,7 @@ from ledger.ledger import MAX_OVERLAP
 from ledger.moments import LATEST, MICROSECOND
 from ledger.schema import credentials
 from ledger.usage import Use
+from ledger.verdict import Presented, Reason
 from tests.place import Place
 from tests.world import World
 

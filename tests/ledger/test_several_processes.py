@@ -16,7 +16,6 @@ from sqlalchemy import select
 from ledger import api_key, ids
 from ledger.actor import Stamp
 from ledger.api_key import ApiKey, evolve
-from ledger.check import Presented
 from ledger.database import open_database
 from ledger.errors import Conflict, WrongState
 from ledger.event_store import EventRecorder
@@ -25,6 +24,7 @@ from ledger.schema import create_schema, credentials
 from ledger.secret import Secret
 from ledger.streams import Decision, Streams
 from ledger.usage import Use
+from ledger.verdict import Presented
 from tests.place import plain
 from tests.world import ADMIN_EMAIL, START, Clock, World
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.check import Presented
 from ledger.errors import Conflict, Refused
 from ledger.intake import Item
 from ledger.key_terms import KeyChanges
 from ledger.secret import Secret
 from ledger.usage import Use
+from ledger.verdict import Presented
 from projections import catch_up as module
 from projections.catch_up import catch_up, status
 from projections.difference import differences

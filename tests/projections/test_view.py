@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event as hooks
 
-from ledger.check import Presented
 from ledger.errors import LedgerUnavailable, NotFound
 from ledger.events import DenialReason, KeyKind, KeyState, MemberDetails, Role
 from ledger.intake import Item
 from ledger.key_terms import KeyChanges, NewKey
 from ledger.observation import Coverage, ExternalKey, Observation, UsageSummary
 from ledger.usage import Use
+from ledger.verdict import Presented
 from projections import view as module
 from projections.audit.report import AuditScope, audit
 from projections.catch_up import catch_up
