@@ -14,12 +14,12 @@ from http_api.operations import BY_ID, Operation
 from http_api.problems import Problem, ProblemKind
 from http_api.rates import Standing
 from ledger.actor import Actor
-from ledger.verdict import Verdict
 from ledger.errors import NotFound
 from ledger.events import Authentication, Role
 from ledger.organization import Member, Organization
 from ledger.scopes import KEYS_MANAGE
 from ledger.secret import MAX_SECRET, Secret
+from ledger.verdict import Verdict
 
 ON_BEHALF_OF = "on-behalf-of"
 REALM = 'Bearer realm="keyledger"'

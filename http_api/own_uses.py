@@ -10,11 +10,11 @@ import threading
 import msgspec
 
 from ledger.actor import Actor
-from ledger.verdict import Presented, Verdict
 from ledger.events import Authentication, Role
 from ledger.ledger import Ledger
 from ledger.secret import Secret
 from ledger.usage import Use
+from ledger.verdict import Presented, Verdict
 
 SERVICE = "keyledger"
 MINUTE_US = 60_000_000
