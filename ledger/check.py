@@ -64,12 +64,10 @@ class Hearing:
         questions: Sequence[Question],
         clock: Callable[[], int],
         random_bytes: ids.RandomBytes,
-        also: Sequence[KeyUsed] = (),
     ) -> None:
         self._database = recorder.database
         self._questions = questions
         self._clock = clock
-        self._also = also
         self._records = Records(recorder, random_bytes)
 
     def answers(self, _tries: int = 0) -> list[Answer]:
@@ -79,7 +77,7 @@ class Hearing:
             now = self._clock()
             standings = credentials.standings(self._database, connection, wanted)
             answers = [judge(asked, standings, now) for asked in self._questions]
-            self._records.store(connection, [*(answer.event for answer in answers), *self._also], now)
+            self._records.store(connection, [answer.event for answer in answers], now)
         return answers
 
 

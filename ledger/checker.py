@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import msgspec
 
 from ledger import credentials, ids
-from ledger.asker_uses import AskerUses
 from ledger.check import Hearing, Records
 from ledger.errors import KeyledgerError
 from ledger.event_store import EventRecorder
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 MOST_WAITING = 4_096
 LARGEST_GROUP = 512
 PATIENCE_S = 5.0
-ASKERS_EVERY_S = 1.0
 
 MOST_UNRECORDED = 10_000
 RECORD_EVERY_S = 0.1
@@ -70,8 +68,6 @@ class Checker(Generic[T]):
         self._clock = clock
         self._random_bytes = random_bytes
         self._deliver = deliver
-        self._askers = AskerUses()
-        self._due: list[KeyUsed] = []
         self._late: Groups[KeyUsed | KeyUseDenied] | None = None
         if records_after:
             self._late = Groups(
@@ -86,7 +82,6 @@ class Checker(Generic[T]):
             self._answer_at_once if records_after else self._answer,
             most_waiting=MOST_WAITING,
             largest=LARGEST_GROUP,
-            tick_s=ASKERS_EVERY_S,
         )
 
     def __len__(self) -> int:
@@ -114,55 +109,40 @@ class Checker(Generic[T]):
         self._questions.close()
         if self._late is not None:
             self._late.close()
-        self._due += self._askers.due(self._clock(), at_once=True)
-        self._answer([])
 
     def _answer(self, group: list[tuple[T, Question]]) -> None:
-        self._due += self._askers.due(self._clock())
-        if not (group or self._due):
-            return
         asked = [each for _, each in group]
-        hearing = Hearing(self._recorder, asked, self._clock, self._random_bytes, self._due)
+        hearing = Hearing(self._recorder, asked, self._clock, self._random_bytes)
         try:
             answers = self._recorder.database.insist(hearing.answers, PATIENCE_S)
         except Exception as error:  # noqa: BLE001 - whoever asked must hear of it, whatever it is
             self._fail(group, error)
-            return
-        self._due = []
-        self._tell(group, answers)
+        else:
+            self._tell(group, answers)
 
     def _answer_at_once(self, group: list[tuple[T, Question]]) -> None:
         late = self._late
         if late is None:
             return
-        # Two for each question at most: its own use, and that of the key that asked.
-        while len(late) > MOST_UNRECORDED - 2 * LARGEST_GROUP:
+        while len(late) > MOST_UNRECORDED - LARGEST_GROUP:
             sleep(0.005)
         wanted = [each for _, asked in group for each in asked.all_fingerprints]
         try:
             now = self._clock()
-            standings = credentials.looked_up(self._recorder.database, wanted) if wanted else {}
+            standings = credentials.looked_up(self._recorder.database, wanted)
             answers = [judge(asked, standings, now) for _, asked in group]
-            for event in (*(answer.event for answer in answers), *self._askers.due(now)):
-                if event is not None:
-                    late.put(event)
+            for answer in answers:
+                if answer.event is not None:
+                    late.put(answer.event)
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(group, error)
-            return
-        self._tell(group, answers)
+        else:
+            self._tell(group, answers)
 
     def _tell(self, group: list[tuple[T, Question]], answers: Sequence[Answer]) -> None:
-        now = self._clock()
-        for (_, asked), answer in zip(group, answers, strict=True):
-            if asked.asker is not None and answer.asked_by is not None:
-                self._askers.count(answer.asked_by, asked.asker.presented, now)
-        if group:
-            self._deliver([(ticket, answer) for (ticket, _), answer in zip(group, answers, strict=True)])
+        self._deliver([(ticket, answer) for (ticket, _), answer in zip(group, answers, strict=True)])
 
     def _fail(self, group: list[tuple[T, Question]], error: Exception) -> None:
-        if not group:
-            _log.warning("uses of keys that asked about others could not be recorded yet: %s", error)
-            return
         self._deliver([(ticket, error) for ticket, _ in group])
 
     def _record(self, events: list[KeyUsed | KeyUseDenied]) -> None:

@@ -13,24 +13,22 @@ T = TypeVar("T")
 class Groups(Generic[T]):
     """Items in the order in which they came, in groups of at most `largest`.
 
-    `work` gets each group and must not raise. With `tick_s` there is one at least so often, be it empty; with
-    `pause_s` so long is waited after a group that was not full, so that the next one is larger.
+    `work` gets each group and must not raise. With `pause_s` so long is waited after a group that was not
+    full, so that the next one is larger.
     """
 
-    def __init__(  # noqa: PLR0913 - each is one number
+    def __init__(
         self,
         name: str,
         work: Callable[[list[T]], object],
         *,
         most_waiting: int,
         largest: int,
-        tick_s: float | None = None,
         pause_s: float = 0.0,
     ) -> None:
         self._work = work
         self._most_waiting = most_waiting
         self._largest = largest
-        self._tick_s = tick_s
         self._pause_s = pause_s
         # None ends it.
         self._waiting: SimpleQueue[T | None] = SimpleQueue()
@@ -71,14 +69,15 @@ class Groups(Generic[T]):
         while not ended:
             group: list[T] = []
             ended = self._collect(group)
-            self._work(group)
+            if group:
+                self._work(group)
             if self._pause_s and len(group) < self._largest:
                 self._closed.wait(self._pause_s)
 
     def _collect(self, group: list[T]) -> bool:
         """Wait for the first and take what else is there; whether that was the end."""
         try:
-            item = self._waiting.get(timeout=self._tick_s)
+            item = self._waiting.get()
             while item is not None:
                 group.append(item)
                 if len(group) == self._largest:

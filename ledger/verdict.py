@@ -80,7 +80,10 @@ Standings: TypeAlias = Mapping[bytes, Standing]
 
 
 class Asker(msgspec.Struct, frozen=True):
-    """Who asks, by a secret of his own, whose key must have the scope and the organization of the other."""
+    """Who asks, by a secret of his own, whose key must have the scope and the organization of the other.
+
+    That he used his key is for whoever takes the question to record; that he was denied is recorded with it.
+    """
 
     fingerprints: Sequence[bytes]
     scope: str
@@ -109,7 +112,6 @@ class Answer(msgspec.Struct, frozen=True):
     verdict: Verdict
     asker: Verdict | None = None
     event: KeyUsed | KeyUseDenied | None = None
-    asked_by: Standing | None = None
 
 
 _STATES = {state.value: state for state in KeyState}
@@ -151,17 +153,17 @@ def judge(asked: Question, standings: Standings, now: int) -> Answer:
     if asked_by is None or not told.valid:
         return Answer(UNKNOWN, told, about_asker.event)
     if asker.scope not in told.scopes:
-        return Answer(UNKNOWN, told, asked_by=asked_by)
+        return Answer(UNKNOWN, told)
     if key is not None and key.organization_id != asked_by.organization_id:
         key = None
     presented = asked.presented
     if presented.reporter is None:
         presented = msgspec.structs.replace(presented, reporter=told.name)
     answer = _judge(key, presented, now)
-    return Answer(answer.verdict, told, answer.event, asked_by)
+    return Answer(answer.verdict, told, answer.event)
 
 
-def used(key: Standing, presented: Presented, now: int) -> KeyUsed:
+def _used(key: Standing, presented: Presented, now: int) -> KeyUsed:
     """The event that a key was used; here the key itself acts, and its secret is the proof."""
     return KeyUsed(
         *_header(key, now),
@@ -187,7 +189,7 @@ def _judge(key: Standing | None, presented: Presented, now: int) -> Answer:
     if key is None:
         return Answer(verdict)
     if verdict.reason is None:
-        return Answer(verdict, event=used(key, presented, now))
+        return Answer(verdict, event=_used(key, presented, now))
     return Answer(verdict, event=_denied(key, DenialReason(verdict.reason.value), presented, now))
 
 
