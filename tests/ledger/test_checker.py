@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -383,7 +383,7 @@ def test_unknown_revoked_and_foreign_keys_are_told_apart_by_no_watch(world: Worl
     def apart_us() -> float:
         # Round by round, so that what else the machine does meets all alike.
         took = interleaved(works, rounds=500)
-        return max(abs(median(map(sub, times, took["unknown"]))) * 1e6 for times in took.values())
+        return max(abs(float(median(map(sub, times, took["unknown"])))) * 1e6 for times in took.values())
 
     with closing(Desk(world.ledger)) as desk:
         works = {
@@ -394,7 +394,7 @@ def test_unknown_revoked_and_foreign_keys_are_told_apart_by_no_watch(world: Worl
         assert min(apart_us() for _ in range(3)) < 50
 
 
-def interleaved(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def interleaved(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     took: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds):
         names = list(works)
