@@ -32,6 +32,12 @@ def unused(sim: Simulation) -> None:
     sim.imported += [created, *uses]
 
 
+def unregistered(sim: Simulation) -> None:
+    """Seen in CloudTrail only: no credential report lists it."""
+    access_key = ExternalKey("aws", sim.names.access_key_id("AKIA"), account=AWS_ACCOUNT)
+    sim.imported += sim.uses(access_key, sim.names.aws_caller(), sim.between(10, 20), _imported_at(sim))
+
+
 def never_used(sim: Simulation) -> None:
     _in_credential_report(sim, sim.names.workload(), sim.between(50, 400), last_used_at=None)
 

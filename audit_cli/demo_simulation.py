@@ -115,7 +115,7 @@ class Simulation:
         """Plan a key."""
         key = PlannedKey(at)
         new = NewKey(name, owner or self.names.owner(), expires_at)
-        self.act(at, lambda: key.becomes(self._ledger.create_key(self._org, self._admin(), new)))
+        self.act(at, lambda: key.becomes(self._ledger.create_key(self._organization(), self._admin(), new)))
         return key
 
     def rotate(self, key: PlannedKey, at: int, overlap: timedelta) -> PlannedKey:

@@ -149,6 +149,28 @@ def _badly_named(sim: Simulation) -> None:
     sim.report(key, sim.names.caller("developer-laptop"), key.created_at, sim.end, every=3 * DAY)
 
 
+def _dormant(sim: Simulation) -> None:
+    name = sim.names.workload()
+    key = sim.create(name, sim.between(320, 360))
+    sim.report(key, sim.names.caller(name), key.created_at, sim.between(150, 200, key.created_at))
+    sim.report(key, sim.names.caller("build-agent-12"), sim.between(2, 5), sim.end)
+
+
+def _expiring(sim: Simulation) -> None:
+    name = sim.names.workload()
+    key = sim.create(name, sim.between(75, 85), expires_at=sim.end + 4 * DAY_US + 9 * HOUR_US)
+    sim.report(key, sim.names.caller(name), key.created_at, sim.end)
+
+
+def _used_before_creation(sim: Simulation) -> None:
+    name = sim.names.workload()
+    key = sim.create(name, sim.between(20, 40))
+    # A till whose clock is three hours slow.
+    till = sim.names.caller("till-3")
+    sim.report(key, till, max(key.created_at - 3 * HOUR_US, sim.start), key.created_at)
+    sim.report(key, till, key.created_at, sim.end, every=2 * DAY)
+
+
 def _departed_owner(sim: Simulation) -> None:
     name = sim.names.workload()
     key = sim.create(name, sim.between(70, 85), owner=sim.random.choice(LEAVERS))
@@ -194,6 +216,11 @@ CAST: tuple[Story, ...] = (
     Story(_rotated_half_way, keys=2, often=2),
     Story(_used_after_revocation),
     Story(demo_aws.no_data),
+    Story(_departed_owner),
+    Story(_dormant),
+    Story(_expiring),
+    Story(_used_before_creation),
+    Story(demo_aws.unregistered),
     Story(_busy, often=7),
     Story(_quiet, often=5),
     Story(_just_created, often=2),
@@ -201,7 +228,6 @@ CAST: tuple[Story, ...] = (
     Story(_retired, often=3),
     Story(_disabled, often=2),
     Story(_expired, often=2),
-    Story(_departed_owner),
     Story(demo_aws.busy),
     Story(demo_aws.unused),
     Story(demo_aws.never_used),

@@ -23,6 +23,9 @@ from ledger.events import (
 
 _SLOT_PREFIX = "arn:"
 
+# They tell of keys as these act or are acted on, and never that there is no other.
+LOG_REPORTERS = frozenset({"cloudtrail"})
+
 
 class ExternalKey(msgspec.Struct, frozen=True):
     """A key as its source names it.
@@ -99,6 +102,12 @@ def linkage(owner: str | None, created_at: int | None) -> str | None:
 def is_slot(external_id: str | None) -> bool:
     """Whether an external id is a slot of a credential report (`ARN/1`), not the key's own id."""
     return external_id is not None and external_id.startswith(_SLOT_PREFIX)
+
+
+def is_inventoried(event: KeyObserved) -> bool:
+    """Whether the key was listed by an inventory, and not merely met in a log or as the key of a use."""
+    said_more = event.state is not None or event.created_at is not None
+    return said_more and event.reporter not in LOG_REPORTERS
 
 
 def observed(observation: Observation, key_id: bytes, stamp: Stamp) -> KeyObserved:

@@ -56,6 +56,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     `reporters` are those that see a part each of the uses of keys minted here; of other keys there are none.
     `last_used_at` is the later of what events and what summaries say; `use_count` is None where a summary
     alone says that the key was used.
+    `summary_position` cites the summary that tells the last use, or silence until the latest moment where
+    none tells a use; `summarized_from` is the earliest use that any of them tells.
     """
 
     id: bytes
@@ -68,7 +70,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     account: str | None = None
     masked: str | None = None
     owner: str | None = None
-    owner_departed: bool = False
+    owner_departed_at: int | None = None
     scopes: tuple[str, ...] = ()
     created_at: int | None = None
     created_by: str | None = None
@@ -82,7 +84,13 @@ class KeyRecord(msgspec.Struct, frozen=True):
     state_position: int | None = None
     rotated_position: int | None = None
     revoked_position: int | None = None
+    owner_position: int | None = None
+    owner_departed_position: int | None = None
+    expiry_position: int | None = None
+    inventory_position: int | None = None
     summary_position: int | None = None
+    summarized_from: int | None = None
+    summarized_from_position: int | None = None
     first_used_at: int | None = None
     last_used_at: int | None = None
     use_count: int | None = 0
@@ -93,6 +101,11 @@ class KeyRecord(msgspec.Struct, frozen=True):
     covered: tuple[tuple[int, int], ...] = ()
     marks: Marks = NO_MARKS
     reporters: tuple[Reporter, ...] = ()
+
+    @property
+    def owner_departed(self) -> bool:
+        """Whether the owner was a member and no longer is."""
+        return self.owner_departed_at is not None
 
     @property
     def is_minted_here(self) -> bool:

@@ -27,7 +27,7 @@ from ledger.events import (
     KeyScopesChanged,
     KeyState,
 )
-from ledger.observation import is_slot
+from ledger.observation import is_inventoried, is_slot
 from projections.key_record import MINTED_HERE
 
 KeyLifeEvent = (
@@ -73,6 +73,9 @@ class KeyRow(msgspec.Struct):
     state_position: int | None = None
     rotated_position: int | None = None
     revoked_position: int | None = None
+    owner_position: int | None = None
+    expiry_position: int | None = None
+    inventory_position: int | None = None
     state_stamp: bytes = b""
     name_stamp: bytes = b""
     owner_stamp: bytes = b""
@@ -110,6 +113,8 @@ def _created(key_id: bytes, position: int, event: KeyCreated) -> KeyRow:
         predecessor_id=event.predecessor_id,
         created_position=position,
         state_position=position,
+        owner_position=position,
+        expiry_position=position,
     )
 
 
@@ -119,9 +124,9 @@ def _evolve(row: KeyRow, position: int, event: KeyLifeEvent) -> None:
             row.name = event.name
         case KeyOwnerChanged():
             row.owner_id = event.owner_id
-            row.owner_name = event.personal.owner if event.personal else None
+            row.owner_name, row.owner_position = event.personal.owner if event.personal else None, position
         case KeyExpiryChanged():
-            row.expires_at = event.expires_at
+            row.expires_at, row.expiry_position = event.expires_at, position
         case KeyScopesChanged():
             row.scopes = " ".join(event.scopes)
         case KeyDisabled():
@@ -158,11 +163,13 @@ def _observed(row: KeyRow, stream_id: bytes, position: int, event: KeyObserved) 
     if event.personal is not None:
         row.created_by_name = _least(row.created_by_name, event.personal.created_by)
         if event.personal.owner is not None and stamp > row.owner_stamp:
-            row.owner_name, row.owner_stamp = event.personal.owner, stamp
+            row.owner_name, row.owner_stamp, row.owner_position = event.personal.owner, stamp, position
     if event.created_at is not None and (row.created_at is None or event.created_at < row.created_at):
         row.created_at, row.created_position = event.created_at, position
     if event.state is not None:
         _observe_state(row, stamp, position, event.state, event.occurred_at)
+    if row.inventory_position is None and is_inventoried(event):
+        row.inventory_position = position
     return row
 
 
@@ -185,6 +192,8 @@ def absorb(row: KeyRow, alias: KeyRow) -> None:
     row.created_by_name = _least(row.created_by_name, alias.created_by_name)
     if alias.owner_stamp > row.owner_stamp:
         row.owner_name, row.owner_stamp = alias.owner_name, alias.owner_stamp
+        row.owner_position = alias.owner_position
+    row.inventory_position = row.inventory_position or alias.inventory_position
     if alias.created_at is not None and (row.created_at is None or alias.created_at < row.created_at):
         row.created_at, row.created_position = alias.created_at, alias.created_position
     if alias.revoked_at is not None and (row.revoked_at is None or alias.revoked_at < row.revoked_at):

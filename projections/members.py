@@ -17,9 +17,10 @@ class MemberRow(msgspec.Struct):
     role: str
     added_at: int
     removed_at: int | None = None
+    removed_position: int | None = None
 
 
-def fold_member(row: MemberRow | None, event: MemberFact) -> MemberRow:
+def fold_member(row: MemberRow | None, position: int, event: MemberFact) -> MemberRow:
     """The row after one more event; a row that was given is changed in place."""
     if isinstance(event, MemberAdded):
         return MemberRow(
@@ -31,5 +32,5 @@ def fold_member(row: MemberRow | None, event: MemberFact) -> MemberRow:
         case MemberRoleChanged():
             row.role = event.role
         case MemberRemoved():
-            row.removed_at = event.occurred_at
+            row.removed_at, row.removed_position = event.occurred_at, position
     return row

@@ -13,6 +13,8 @@ from projections.coverage import Coverage, SummaryRow
 from projections.key_record import AddressUse, CallerUse, Denial, KeyRecord
 from projections.key_row import KeyRow, absorb, end_replaced
 from projections.members import MemberRow
+from projections.owners import Owners
+from projections.summaries import earliest_told, known_since, telling_last, usage_of
 from projections.tables import TABLES
 
 T = TypeVar("T")
@@ -67,7 +69,7 @@ class _Assembly:
         self._organization_id = organization_id
         self._links = read_links(connection, organization_id)
         self._wanted = None if key_id is None else self._names_of(key_id)
-        self._members = {member.member_id: member for member in read_members(connection, organization_id)}
+        self._owners = Owners(read_members(connection, organization_id))
         self._coverage = Coverage(connection, organization_id)
         self._key_names: dict[bytes, str | None] = {}
 
@@ -144,25 +146,25 @@ class _Assembly:
         denials: tuple[Denial, ...],
         summaries: Sequence[SummaryRow],
     ) -> KeyRecord:
-        first_used_at, last_used_at, use_count = _usage(uses, summaries)
-        owner = self._members.get(row.owner_id) if row.owner_id else None
-        creator = self._members.get(row.created_by_id) if row.created_by_id else None
-        created_by = creator.email if creator else row.created_by_name or self._key_name(row.created_by_id)
+        first_used_at, last_used_at, use_count = usage_of(uses, summaries)
+        summarized_from, summarized_from_position = earliest_told(summaries)
+        owner = self._owners.owner(row.owner_id, row.owner_name)
+        created_by = self._owners.name(row.created_by_id) or row.created_by_name
         return KeyRecord(
             id=row.key_id,
             name=row.name or row.external_id or "",
             kind=_KINDS[row.kind],
             source=row.source,
             state=_STATES[row.state],
-            known_since=_known_since(row.known_since, first_used_at, last_used_at, summaries),
+            known_since=known_since(row.known_since, first_used_at, last_used_at, summaries),
             external_id=row.external_id,
             account=row.account,
             masked=row.masked,
-            owner=owner.email if owner else row.owner_name,
-            owner_departed=owner is not None and owner.removed_at is not None,
+            owner=owner.name,
+            owner_departed_at=owner.departed_at,
             scopes=tuple(row.scopes.split()) if row.scopes else (),
             created_at=row.created_at,
-            created_by=created_by,
+            created_by=created_by or self._key_name(row.created_by_id),
             expires_at=row.expires_at,
             disabled_at=row.disabled_at,
             revoked_at=row.revoked_at,
@@ -173,7 +175,13 @@ class _Assembly:
             state_position=row.state_position,
             rotated_position=row.rotated_position,
             revoked_position=row.revoked_position,
-            summary_position=max((summary.position for summary in summaries), default=None),
+            owner_position=row.owner_position,
+            owner_departed_position=owner.departed_position,
+            expiry_position=row.expiry_position,
+            inventory_position=row.inventory_position,
+            summary_position=telling_last(summaries),
+            summarized_from=summarized_from,
+            summarized_from_position=summarized_from_position,
             first_used_at=first_used_at,
             last_used_at=last_used_at,
             use_count=use_count,
@@ -184,31 +192,6 @@ class _Assembly:
             covered=self._coverage.covered(row.source, row.account, summaries),
             reporters=self._coverage.reporters_of(row.source),
         )
-
-
-def _known_since(
-    observed_at: int, first_used_at: int | None, last_used_at: int | None, summaries: Sequence[SummaryRow]
-) -> int:
-    """The earliest moment at which the key is known to have existed, whoever told it."""
-    moments = [observed_at, *(told.occurred_at for told in summaries)]
-    moments += [at for at in (first_used_at, last_used_at) if at is not None]
-    return min(moments)
-
-
-def _usage(
-    uses: Sequence[CallerUse], summaries: Sequence[SummaryRow]
-) -> tuple[int | None, int | None, int | None]:
-    """First use, last use and count; None where a summary alone says that there was use and not how much."""
-    first_at = min([use.first_at for use in uses], default=None)
-    last_at = max([use.last_at for use in uses], default=None)
-    counted = sum([use.count for use in uses])
-    if not summaries:
-        return first_at, last_at, counted
-    firsts = [at for at in (first_at, *(told.first_used_at for told in summaries)) if at is not None]
-    lasts = [at for at in (last_at, *(told.last_used_at for told in summaries)) if at is not None]
-    counts = [told.use_count for told in summaries if told.use_count is not None]
-    unknown = bool(lasts) and not counted and not counts
-    return min(firsts, default=None), max(lasts, default=None), None if unknown else max([counted, *counts])
 
 
 def _caller_use(row: tuple[Any, ...]) -> CallerUse:

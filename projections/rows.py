@@ -121,7 +121,7 @@ def _apply_members(connection: Connection, table: Table, facts: Sequence[Placed[
     for found in _select_in(connection, table, "member_id", {fact.event.member_id for fact in facts}):
         rows[found.member_id] = MemberRow(*found)
     for fact in facts:
-        rows[fact.event.member_id] = fold_member(rows.get(fact.event.member_id), fact.event)
+        rows[fact.event.member_id] = fold_member(rows.get(fact.event.member_id), fact.position, fact.event)
     _replace(connection, table, rows.values())
 
 

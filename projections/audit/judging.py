@@ -8,6 +8,8 @@ from projections.audit.policy import Policy
 from projections.audit.usage_state import UsageState, is_covered, missing_coverage
 from projections.key_record import KeyRecord
 
+_WITHOUT_EXPIRY = frozenset({"aws"})
+
 
 class Scope(StrEnum):
     """The keys that a rule can have anything to say about."""
@@ -17,6 +19,7 @@ class Scope(StrEnum):
     ROTATED = "rotated keys that are still active"
     REVOKED = "revoked keys"
     NAMED = "active long-lived keys that somebody named"
+    ELSEWHERE = "active long-lived keys of other sources"
 
 
 class Need(StrEnum):
@@ -28,6 +31,9 @@ class Need(StrEnum):
     CALLERS = "who used it"
     REFUSALS = "who was refused"
     LEAKS = "where its secret was found"
+    CREATION = "when it was made"
+    EXPIRY = "whether it expires"
+    OWNER = "who owns it"
 
 
 def why_outside(scope: Scope, record: KeyRecord, *, is_live: bool) -> str | None:
@@ -39,6 +45,8 @@ def why_outside(scope: Scope, record: KeyRecord, *, is_live: bool) -> str | None
             inside = is_live
         case Scope.NAMED:
             inside = is_live and record.name != record.external_id
+        case Scope.ELSEWHERE:
+            inside = is_live and not record.is_minted_here
         case Scope.ROTATED:
             inside = record.rotated_at is not None and record.state is KeyState.ACTIVE
         case Scope.REVOKED:
@@ -63,8 +71,23 @@ def why_unknown(need: Need, record: KeyRecord, usage: UsageState, as_of: int, po
             return None if record.is_minted_here else "the source does not tell whom it refused"
         case Need.LEAKS:
             return None if record.is_minted_here else "a scan knows the secrets of keys minted here only"
+        case Need.CREATION:
+            return "nobody tells when it was made" if record.created_at is None else None
+        case Need.EXPIRY:
+            return None if _is_expiry_known(record) else "the source does not tell whether it expires"
+        case Need.OWNER:
+            return "nobody tells who owns it" if record.owner is None else None
         case _:
             assert_never(need)
+
+
+def never_expires(record: KeyRecord) -> bool:
+    """Whether the source of a long-lived key knows no expiry."""
+    return record.source in _WITHOUT_EXPIRY
+
+
+def _is_expiry_known(record: KeyRecord) -> bool:
+    return record.is_minted_here or record.expires_at is not None or never_expires(record)
 
 
 def _why_nameless(record: KeyRecord) -> str | None:

@@ -1,4 +1,4 @@
-"""Rules about keys that outlive what was meant for them: too old, rotated half-way, revoked in vain."""
+"""Rules about keys that outlive what was meant for them: too old, or rotated half-way."""
 
 from ledger.events import KeyState
 from ledger.moments import MICROSECOND, format_duration, format_moment
@@ -21,20 +21,6 @@ def _aged(record: KeyRecord, context: Context) -> Verdict | None:
     else:
         message = f"created {format_moment(since)}, {how_old}"
     return verdict(message, *record.known_positions)
-
-
-def _used_after_revocation(record: KeyRecord, _context: Context) -> Verdict | None:
-    if record.revoked_at is None or record.last_used_at is None or record.last_used_at <= record.revoked_at:
-        return None
-    late = [use for use in record.uses if use.last_at > record.revoked_at]
-    by_whom = f" by {callers_of(late)}" if late else ""
-    delay = format_duration((record.last_used_at - record.revoked_at) * MICROSECOND)
-    return verdict(
-        f"revoked {format_moment(record.revoked_at)}, yet used{by_whom} until"
-        f" {format_moment(record.last_used_at)}, {delay} later",
-        record.revoked_position,
-        *((use.last_position for use in late) if late else (record.summary_position,)),
-    )
 
 
 def _rotation_unfinished(record: KeyRecord, context: Context) -> Verdict | None:
@@ -79,43 +65,15 @@ AGED_KEY = Rule(
     controls=(
         controls.CIS_ROTATION,
         controls.NIST_AUTHENTICATORS,
+        controls.NIST_CRYPTOPERIODS,
         controls.PCI_SYSTEM_CREDENTIALS,
         controls.SOC2_LOGICAL_ACCESS,
         controls.ISO_AUTHENTICATION,
         controls.OWASP_LONG_LIVED,
+        controls.ASVS_EXPIRY,
     ),
     check=_aged,
     scope=Scope.LIVE,
-)
-
-USED_AFTER_REVOCATION = Rule(
-    id="used-after-revocation",
-    severity=Severity.CRITICAL,
-    title="Used after revocation",
-    meaning="A revoked key was presented after its revocation, and a service accepted it.",
-    reason=(
-        "The revocation did not take effect: a service does not ask, remembers too long, or has a wrong"
-        " clock. Critical: keys are revoked because they must not work, some because they were stolen."
-    ),
-    method=(
-        "The last accepted use is later than the revocation, by any span, whichever of the two the"
-        " ledger learned first. Refused attempts do not count here; `denied-attempts` tells of them."
-    ),
-    resolution=(
-        "Find out which service accepted the key and why, block the key there, and look at what was"
-        " done with it since the revocation."
-    ),
-    action=Action.INVESTIGATE,
-    controls=(
-        controls.NIST_MONITORING,
-        controls.SOC2_REMOVAL,
-        controls.SOC2_MONITORING,
-        controls.ISO_ACCESS_RIGHTS,
-        controls.OWASP_OFFBOARDING,
-    ),
-    check=_used_after_revocation,
-    scope=Scope.REVOKED,
-    need=Need.ALL_USES,
 )
 
 ROTATION_UNFINISHED = Rule(

@@ -29,6 +29,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     shared_within: timedelta = timedelta(days=30)
     denied_attempts: int = 1
     denied_within: timedelta = timedelta(days=30)
+    expiring_within: timedelta = timedelta(days=14)
     coverage_tolerance: timedelta = timedelta(hours=48)
     assume_coverage: bool = True
     max_waiver: timedelta = timedelta(days=365)

@@ -39,6 +39,8 @@ class Action(StrEnum):
     REVOKE = "revoke"
     ROTATE = "rotate"
     RENAME = "rename"
+    REASSIGN = "reassign"
+    LIMIT = "limit"
     SPLIT = "split"
     REPORT_USE = "report-use"
     INVESTIGATE = "investigate"
@@ -80,6 +82,10 @@ def _here(action: Action, key: str) -> str:
             return f"keyledger key rotate {key}"
         case Action.RENAME:
             return f"keyledger key set {key} --name NEW-NAME"
+        case Action.REASSIGN:
+            return f"keyledger key set {key} --owner NEW-OWNER"
+        case Action.LIMIT:
+            return f"keyledger key set {key} --expires-in 90d"
         case Action.SPLIT:
             return "keyledger key create CALLER-NAME"
         case Action.REPORT_USE:
@@ -93,12 +99,14 @@ def _here(action: Action, key: str) -> str:
 def _aws(action: Action, record: KeyRecord) -> str:
     user_option = _user_option(record)
     match action:
-        case Action.DISABLE | Action.REVOKE:
+        case Action.DISABLE | Action.REVOKE | Action.REASSIGN:
             return _deactivate(record, user_option)
         case Action.ROTATE:
             return f"aws iam create-access-key{user_option}"
         case Action.SPLIT:
             return "aws iam create-user --user-name CALLER-NAME"
+        case Action.LIMIT:
+            return "aws iam create-role --role-name ROLE-NAME --assume-role-policy-document file://trust.json"
         case Action.REPORT_USE:
             return "keyledger import iam-credential-report FILE"
         case Action.INVESTIGATE:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from ledger.events import KeyKind, KeyState
+from ledger.moments import MICROSECOND, SECOND_US, format_duration
 from projections.audit.controls import Control
 from projections.audit.judging import Need, Scope
 from projections.audit.policy import Policy
@@ -66,6 +67,11 @@ def context_of(record: KeyRecord, as_of: int, policy: Policy) -> Context:
 def verdict(message: str, *positions: int | None) -> Verdict:
     """A verdict with its evidence in order, each position once; those that are not known are left out."""
     return Verdict(message, tuple(sorted({position for position in positions if position is not None})))
+
+
+def span(microseconds: int) -> str:
+    """How long something was, as the end of a sentence."""
+    return "less than 1s" if microseconds < SECOND_US else format_duration(microseconds * MICROSECOND)
 
 
 def callers_of(uses: Iterable[CallerUse | Denial]) -> str:

@@ -3,27 +3,35 @@
 from difflib import get_close_matches
 
 from ledger.errors import NotFound
+from projections.audit.expiry import EXPIRING_SOON, NO_EXPIRY
 from projections.audit.exposure import DENIED_ATTEMPTS, SHARED_KEY
 from projections.audit.idleness import NEVER_USED_KEY, NO_USAGE_DATA, UNUSED_KEY
 from projections.audit.leakage import LEAKED_KEY
-from projections.audit.lifetime import AGED_KEY, ROTATION_UNFINISHED, USED_AFTER_REVOCATION
+from projections.audit.lifetime import AGED_KEY, ROTATION_UNFINISHED
 from projections.audit.naming import UNDESCRIPTIVE_NAME
 from projections.audit.rule import Rule
+from projections.audit.stewardship import DEPARTED_OWNER, UNREGISTERED_KEY
+from projections.audit.untimely import USED_AFTER_REVOCATION, USED_BEFORE_CREATION
 
 # Rises whenever a rule is added or may judge the same key differently.
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 
 RULES: tuple[Rule, ...] = (
     UNUSED_KEY,
     NEVER_USED_KEY,
     NO_USAGE_DATA,
     AGED_KEY,
+    USED_BEFORE_CREATION,
     USED_AFTER_REVOCATION,
     DENIED_ATTEMPTS,
     LEAKED_KEY,
     SHARED_KEY,
     UNDESCRIPTIVE_NAME,
     ROTATION_UNFINISHED,
+    DEPARTED_OWNER,
+    EXPIRING_SOON,
+    NO_EXPIRY,
+    UNREGISTERED_KEY,
 )
 
 

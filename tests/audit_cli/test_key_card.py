@@ -32,7 +32,7 @@ def busy() -> KeyRecord:
         known_since=CREATED,
         masked="kl_1a2B...9zY8",
         owner="bob@example.com",
-        owner_departed=True,
+        owner_departed_at=NOW - DAY,
         scopes=("pay", "read"),
         created_at=CREATED,
         created_by="ada@example.com",

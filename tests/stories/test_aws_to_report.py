@@ -103,10 +103,10 @@ def test_a_finding_that_reaches_the_threshold_decides_the_exit_status(used: Door
 
     found = used(*soon)
 
-    assert {finding["severity"] for finding in found.json["findings"]} == {"info", "medium"}
+    assert {finding["severity"] for finding in found.json["findings"]} == {"info", "medium", "high"}
     assert found.status == 3
     assert used(*soon, "--fail-on", "medium").status == 3
-    assert used(*soon, "--fail-on", "high").status == 0
+    assert used(*soon, "--fail-on", "critical").status == 0
     assert used(*soon, "--fail-on", "none").status == 0
     assert used("audit", "--rule", "undescriptive-name").status == 0
     assert used("audit", "--rule", "undescriptive-name", "--fail-on", "info").status == 3
@@ -128,8 +128,8 @@ def test_a_report_can_be_written_to_a_file(used: Door) -> None:
     rows = list(csv.DictReader(io.StringIO((used.folder / "report.csv").read_text())))
     assert answer.status == 3
     assert answer.out == ""
-    assert answer.err.startswith("Wrote report.csv. 1 key, 2 findings")
-    assert {row["rule"] for row in rows} == {"aged-key", "undescriptive-name"}
+    assert answer.err.startswith("Wrote report.csv. 1 key, 3 findings")
+    assert {row["rule"] for row in rows} == {"aged-key", "undescriptive-name", "used-before-creation"}
 
 
 def test_a_past_moment_is_answered_from_what_had_occurred_by_then(used: Door) -> None:

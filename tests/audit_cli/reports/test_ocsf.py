@@ -56,7 +56,7 @@ def test_a_checkpoint_is_told_with_what_else_the_audit_ran_on() -> None:
         "position:1234",
         "checkpoint:1234:abcd",
         f"policy_sha256:{report.policy_sha256}",
-        "rules_version:1",
+        f"rules_version:{report.rules_version}",
     ]
 
 

@@ -52,6 +52,7 @@ def aws(**changes: object) -> KeyRecord:
         owner="kaleb",
         created_at=NOW - 10 * DAY,
         created_position=1,
+        inventory_position=1,
         summary_position=2,
         covered=((NOW - 1000 * DAY, NOW),),
     )

@@ -20,13 +20,14 @@ def test_the_default_policy_is_pinned() -> None:
         "shared_within": "30d",
         "denied_attempts": 1,
         "denied_within": "30d",
+        "expiring_within": "14d",
         "coverage_tolerance": "2d",
         "assume_coverage": True,
         "max_waiver": "365d",
         "warn_for": "14d",
         "disable_for": "30d",
     }
-    assert Policy().sha256() == "bc6d69707c32b5a8b0476de8cfd80d31f379fba9d8046d073841b2bb2d4bada4"
+    assert Policy().sha256() == "679e2fba93df37773ce9bb30a8413ed3f0d75a351e7e34dab9491965981c14e0"
 
 
 @pytest.mark.parametrize(

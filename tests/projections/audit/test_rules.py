@@ -1,34 +1,39 @@
 """Every rule: fires, just not, exactly at its boundary, and on keys that are over."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from ledger.errors import NotFound
-from ledger.events import KeyState
+from projections.audit.assessments import Assessment, Outcome
+from projections.audit.judging import Scope
 from projections.audit.policy import Policy
+from projections.audit.report import audit
 from projections.audit.rule import Rule
+from projections.audit.rule_setting import RuleSetting
 from projections.audit.rules import RULES, find_rule
 from projections.key_record import KeyRecord
+from projections.marks import Waiver
 from tests.projections.audit.records import (
     DAY,
     HOUR,
     NOW,
     OVER,
-    SECOND,
     address,
     aws,
     denied,
     judged,
-    leaked,
     minted,
     never_used,
-    revoked,
-    rotated,
     unused_since,
     use,
 )
+from tests.projections.audit.rule_tables import TABLES
+from tests.projections.audit.samples import SCOPE
+
+LIVING = {Scope.LIVE, Scope.NAMED, Scope.ELSEWHERE}
 
 
 def fires(rule_id: str, record: KeyRecord, policy: Policy | None = None) -> bool:
@@ -37,101 +42,89 @@ def fires(rule_id: str, record: KeyRecord, policy: Policy | None = None) -> bool
 
 def test_a_blameless_key_has_no_finding() -> None:
     for record in (minted(), aws(last_used_at=NOW - HOUR)):
-        assert [rule.id for rule in RULES if judged(rule.id, record)] == []
+        assert [rule.id for rule in RULES if rule.default_on and judged(rule.id, record)] == []
 
 
-@pytest.mark.parametrize(
-    ("rule_id", "record"),
-    [
-        ("unused-key", unused_since(NOW - 45 * DAY)),
-        ("unused-key", unused_since(NOW - 45 * DAY - 5 * HOUR)),
-        ("unused-key", aws(created_at=None, last_used_at=NOW - 45 * DAY)),
-        ("never-used-key", never_used(created_at=NOW - 7 * DAY)),
-        ("never-used-key", aws(created_at=NOW - 7 * DAY)),
-        ("never-used-key", aws(created_at=None, known_since=NOW - 7 * DAY)),
-        ("no-usage-data", aws(covered=())),
-        ("no-usage-data", aws(created_at=NOW - HOUR, covered=())),
-        ("aged-key", minted(created_at=NOW - 90 * DAY)),
-        ("aged-key", aws(created_at=None, known_since=NOW - 90 * DAY)),
-        ("used-after-revocation", revoked(NOW - DAY + 1)),
-        ("denied-attempts", minted(denials=(denied(NOW - 30 * DAY),))),
-        ("shared-key", minted(uses=(use("a", NOW - 30 * DAY), use("b", NOW)))),
-        (
-            "shared-key",
-            minted(uses=(), addresses=tuple(address(f"192.0.2.{n}", NOW - 30 * DAY) for n in range(5))),
-        ),
-        ("undescriptive-name", minted(name="test")),
-        ("undescriptive-name", aws(name="test")),
-        ("leaked-key", leaked()),
-        ("leaked-key", leaked(rotated_at=NOW - DAY, successor_id=bytes(16), overlap_ends_at=NOW + 1)),
-        ("leaked-key", leaked(expires_at=NOW + 1)),
-        ("rotation-unfinished", rotated(overlap_ends_at=NOW)),
-        ("rotation-unfinished", rotated(uses=(use("deploy-bot", NOW - 2 * DAY + 1),))),
-        ("rotation-unfinished", rotated(uses=(), last_used_at=NOW - 2 * DAY + 1)),
-        ("rotation-unfinished", rotated(denials=(denied(NOW - DAY),))),
-    ],
-)
-def test_a_rule_fires_exactly_at_its_boundary(rule_id: str, record: KeyRecord) -> None:
-    assert fires(rule_id, record)
+ASKED = Policy(rules={rule.id: RuleSetting(enabled=True) for rule in RULES})
 
 
-@pytest.mark.parametrize(
-    ("rule_id", "record"),
-    [
-        ("unused-key", unused_since(NOW - 45 * DAY + 1)),
-        ("unused-key", unused_since(NOW - 45 * DAY + SECOND)),
-        ("unused-key", never_used(created_at=NOW - 60 * DAY)),
-        ("unused-key", aws(last_used_at=NOW - 60 * DAY, created_at=NOW - 90 * DAY, covered=())),
-        ("never-used-key", never_used(created_at=NOW - 7 * DAY + 1)),
-        ("never-used-key", never_used(created_at=NOW - 7 * DAY + SECOND)),
-        ("never-used-key", unused_since(NOW - 60 * DAY)),
-        ("never-used-key", aws(created_at=NOW - 60 * DAY, covered=())),
-        ("never-used-key", aws(created_at=None, known_since=NOW - 7 * DAY + 1)),
-        ("no-usage-data", aws(created_at=NOW - 60 * DAY)),
-        ("no-usage-data", aws(last_used_at=NOW - DAY, covered=())),
-        ("no-usage-data", never_used()),
-        ("aged-key", minted(created_at=NOW - 90 * DAY + 1)),
-        ("aged-key", minted(created_at=NOW - 90 * DAY + SECOND)),
-        ("aged-key", aws(created_at=None, known_since=NOW - 90 * DAY + 1)),
-        ("used-after-revocation", revoked(NOW - DAY)),
-        ("used-after-revocation", revoked(NOW - 2 * DAY, denials=(denied(NOW),))),
-        ("used-after-revocation", minted(state=KeyState.REVOKED, last_used_at=NOW)),
-        ("used-after-revocation", never_used(state=KeyState.REVOKED, revoked_at=NOW - DAY)),
-        ("denied-attempts", minted(denials=(denied(NOW - 30 * DAY - 1),))),
-        ("shared-key", minted(uses=(use("a", NOW - 30 * DAY - 1), use("b", NOW)))),
-        ("shared-key", minted(uses=(use("a", NOW, service="s3"), use("a", NOW, service="ec2")))),
-        ("shared-key", minted(uses=(), addresses=tuple(address(f"192.0.2.{n}", NOW) for n in range(4)))),
-        ("undescriptive-name", aws(name="AKIA1", external_id="AKIA1")),
-        ("leaked-key", minted()),
-        ("leaked-key", leaked(rotated_at=NOW - DAY, successor_id=bytes(16), overlap_ends_at=NOW)),
-        ("rotation-unfinished", minted()),
-        ("rotation-unfinished", rotated()),
-        ("rotation-unfinished", rotated(overlap_ends_at=NOW + 1)),
-        ("rotation-unfinished", rotated(overlap_ends_at=NOW, state=KeyState.REVOKED)),
-        ("rotation-unfinished", rotated(overlap_ends_at=NOW, state=KeyState.DISABLED)),
-    ],
-)
+def numbered(column: str) -> list[Any]:
+    """One column of all tables: each key with its rule."""
+    return [
+        pytest.param(rule_id, record, id=f"{rule_id}-{number}")
+        for rule_id, table in TABLES.items()
+        for number, record in enumerate(getattr(table, column))
+    ]
+
+
+def came_of(rule_id: str, record: KeyRecord) -> Assessment:
+    """What an audit in which every rule is on says of one rule and key."""
+    scope = msgspec.structs.replace(SCOPE, policy=ASKED)
+    report = audit(scope, [record], assess=True, include_temporary=True)
+    (found,) = [each for each in report.assessments or () if each.rule == rule_id]
+    return found
+
+
+def test_no_rule_lacks_its_table() -> None:
+    assert list(TABLES) == [rule.id for rule in RULES]
+    for table in TABLES.values():
+        assert table.flags
+        assert table.spares
+
+
+@pytest.mark.parametrize(("rule_id", "record"), numbered("flags"))
+def test_a_rule_fires_exactly_at_its_boundary_and_cites_what_shows_it(
+    rule_id: str, record: KeyRecord
+) -> None:
+    found = judged(rule_id, record)
+
+    assert found is not None
+    assert found.evidence
+    assert came_of(rule_id, record).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(("rule_id", "record"), numbered("spares"))
 def test_a_rule_does_not_fire_just_before_its_boundary(rule_id: str, record: KeyRecord) -> None:
+    assert not fires(rule_id, record)
+    assert came_of(rule_id, record).outcome is not Outcome.FAILED
+
+
+@pytest.mark.parametrize("rule_id", TABLES)
+def test_a_key_of_which_too_little_is_known_is_not_passed(rule_id: str) -> None:
+    record, expected = TABLES[rule_id].without_data
+
+    found = came_of(rule_id, record)
+
+    assert found.outcome is expected
+    assert found.reason
+
+
+@pytest.mark.parametrize("rule_id", TABLES)
+def test_a_disabled_key_is_not_blamed_for_how_it_lived_but_for_what_was_done_with_it(rule_id: str) -> None:
+    record = msgspec.structs.replace(TABLES[rule_id].flags[0], **OVER["disabled"])
+
+    assert came_of(rule_id, record).outcome is TABLES[rule_id].when_disabled
+
+
+@pytest.mark.parametrize("over", [over for over in OVER if over != "disabled"])
+@pytest.mark.parametrize("rule_id", [rule.id for rule in RULES if rule.scope in LIVING])
+def test_a_key_that_is_over_is_not_blamed_for_how_it_lived(rule_id: str, over: str) -> None:
+    record = msgspec.structs.replace(TABLES[rule_id].flags[0], **OVER[over])
+
     assert not fires(rule_id, record)
 
 
-LIVE_ONLY = {
-    "unused-key": unused_since(NOW - 60 * DAY),
-    "never-used-key": never_used(created_at=NOW - 60 * DAY),
-    "no-usage-data": aws(created_at=NOW - 60 * DAY, covered=()),
-    "aged-key": minted(created_at=NOW - 200 * DAY),
-    "shared-key": minted(uses=(use("a", NOW), use("b", NOW))),
-    "leaked-key": leaked(),
-    "undescriptive-name": minted(name="test"),
-}
+@pytest.mark.parametrize("rule_id", TABLES)
+@pytest.mark.parametrize(("expires_at", "outcome"), [(NOW + 1, Outcome.WAIVED), (NOW, Outcome.FAILED)])
+def test_a_waiver_holds_to_the_last_microsecond_and_no_longer(
+    rule_id: str, expires_at: int, outcome: Outcome
+) -> None:
+    waiver = Waiver(rule_id, "moves in May", "ada@example.com", NOW - DAY, expires_at, 9)
+    flagged = TABLES[rule_id].flags[0]
+    marks = msgspec.structs.replace(flagged.marks, waivers=(waiver,))
+    record = msgspec.structs.replace(flagged, marks=marks)
 
-
-@pytest.mark.parametrize("over", OVER)
-@pytest.mark.parametrize("rule_id", LIVE_ONLY)
-def test_a_key_that_is_over_is_not_blamed_for_how_it_lived(rule_id: str, over: str) -> None:
-    record = LIVE_ONLY[rule_id]
-    assert fires(rule_id, record)
-    assert not fires(rule_id, msgspec.structs.replace(record, **OVER[over]))
+    assert came_of(rule_id, record).outcome is outcome
 
 
 @pytest.mark.parametrize("over", OVER)
@@ -189,12 +182,17 @@ def test_rule_ids_are_stable_and_unique() -> None:
         "never-used-key",
         "no-usage-data",
         "aged-key",
+        "used-before-creation",
         "used-after-revocation",
         "denied-attempts",
         "leaked-key",
         "shared-key",
         "undescriptive-name",
         "rotation-unfinished",
+        "departed-owner",
+        "expiring-soon",
+        "no-expiry",
+        "unregistered-key",
     ]
 
 

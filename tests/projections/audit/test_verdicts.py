@@ -70,6 +70,57 @@ from tests.projections.audit.records import (
             (1, 2),
         ),
         (
+            "used-before-creation",
+            minted(
+                created_at=NOW - 2 * DAY,
+                first_used_at=NOW - 3 * DAY,
+                uses=(use("cron", NOW - 3 * DAY), use("web", NOW, position=8)),
+            ),
+            "created 2025-12-30T00:00:00Z, yet used by cron (s3) from 2025-12-29T00:00:00Z, 1d earlier",
+            (1, 5),
+        ),
+        (
+            "used-before-creation",
+            aws(
+                created_at=NOW - 2 * DAY,
+                last_used_at=NOW,
+                summarized_from=NOW - 2 * DAY - HOUR,
+                summarized_from_position=7,
+            ),
+            "created 2025-12-30T00:00:00Z, yet used from 2025-12-29T23:00:00Z, 1h earlier",
+            (1, 7),
+        ),
+        (
+            "departed-owner",
+            minted(owner_departed_at=NOW - DAY, owner_position=3, owner_departed_position=9),
+            "its owner ada@example.com is no longer a member since 2025-12-31T00:00:00Z",
+            (3, 9),
+        ),
+        (
+            "expiring-soon",
+            minted(expires_at=NOW + 3 * DAY + HOUR, expiry_position=4),
+            "expires 2026-01-04T01:00:00Z, in 3d1h (limit 14d); used by deploy-bot (s3)",
+            (4,),
+        ),
+        ("no-expiry", minted(expiry_position=4), "it never expires", (4,)),
+        ("no-expiry", aws(), "keys of aws never expire", (1,)),
+        (
+            "unregistered-key",
+            aws(
+                inventory_position=None,
+                created_position=None,
+                first_used_at=NOW - DAY,
+                last_used_at=NOW,
+                summary_position=None,
+                uses=(use("cron", NOW - DAY, position=4), use("web", NOW, position=8)),
+            ),
+            (
+                "known since 2025-12-31T00:00:00Z from logs alone, in no inventory of aws;"
+                " used by cron (s3), web (s3)"
+            ),
+            (4, 8),
+        ),
+        (
             "aged-key",
             minted(created_at=NOW - 91 * DAY),
             "created 2025-10-02T00:00:00Z, 91d old (limit 90d)",
