@@ -15,6 +15,7 @@ from audit_cli.reports.formats import Format, render
 from audit_cli.values import duration, is_dated, moment, position
 
 if TYPE_CHECKING:
+    from audit_cli.notification import Announcer
     from audit_cli.session import Session
     from projections.audit.policy import Policy
     from projections.audit.report import AuditReport
@@ -66,6 +67,12 @@ def audit(
     record: Annotated[
         bool, typer.Option("--record", help="Append to the ledger that this audit was run, with its digest.")
     ] = False,
+    notify: Annotated[
+        bool,
+        typer.Option(
+            "--notify", help="Tell a webhook what is new since the last recorded run. [KEYLEDGER_NOTIFY_URL]"
+        ),
+    ] = False,
     rule: Annotated[
         list[str] | None,
         typer.Option(
@@ -105,6 +112,7 @@ def audit(
 
     if compliance is not None:
         check_compliance_options(compliance, form, rule)
+    announcer = _announcer(options) if notify else None
     target = console.Target(output)
     rules = tuple(map(find_rule, rule)) if rule else None
     flags = {"unused_for": unused_for, "max_age": max_age, "never_used_grace": never_used_grace}
@@ -116,7 +124,9 @@ def audit(
         )
         if since is not None:
             report = compared(session, report, since, in_force, rules)
-        if record:
+        if announcer is not None:
+            announcer.look_up(session)
+        elif record:
             record_run(session, in_force, report, everything=everything)
     if compliance is not None:
         failed = deliver_compliance(compliance, in_force, report, form, target)
@@ -126,8 +136,20 @@ def audit(
         reached = is_reached(report, fail_on)
     if annotations is not None:
         console.note(render(report, Format.GITHUB).rstrip("\n"))
+    if announcer is not None:
+        announcer.announce(report, will_record=record)
+        if record:
+            with open_session(options) as session:
+                record_run(session, in_force, report, everything=everything)
     if reached:
         raise typer.Exit(FINDINGS)
+
+
+def _announcer(options: Options) -> "Announcer":
+    from audit_cli.notification import Announcer
+    from audit_cli.session import settings_of
+
+    return Announcer(settings_of(options))
 
 
 def audited(

@@ -11,10 +11,15 @@ from ledger.errors import InvalidInput
 from ledger.secret import Peppers
 
 SETTINGS_FILE = "keyledger.toml"
-NAMES = ("url", "org", "actor", "pepper_file", "policy")
+NAMES = ("url", "org", "actor", "pepper_file", "policy", "notify_url_file", "notify_secret_file")
 MIN_PEPPER = 32
 
+_FILES = ("pepper_file", "notify_url_file", "notify_secret_file")
+
 _OTHERS = 0o077
+# Groups are let be: what systemd hands to a service shows an access list's mask in the group's place.
+_EVERYBODY = 0o007
+_MAX_PRIVATE = 4096
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -25,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True):
     actor: str | None = None
     pepper_file: Path | None = None
     policy: str | None = None
+    notify_url_file: Path | None = None
+    notify_secret_file: Path | None = None
 
 
 def load_settings(
@@ -37,19 +44,40 @@ def load_settings(
     variables = {name: environ.get(f"KEYLEDGER_{name.upper()}") for name in NAMES}
     sources = [flags, variables, *map(_read_file, files)]
     said = {name: next((text for source in sources if (text := source.get(name))), None) for name in NAMES}
-    pepper_file = said["pepper_file"]
+    files_said = {name: Path(path).expanduser() for name in _FILES if (path := said[name])}
     return Settings(
         url=said["url"] or default_url,
         org=said["org"],
         actor=said["actor"],
-        pepper_file=Path(pepper_file).expanduser() if pepper_file else None,
         policy=said["policy"],
+        pepper_file=files_said.get("pepper_file"),
+        notify_url_file=files_said.get("notify_url_file"),
+        notify_secret_file=files_said.get("notify_secret_file"),
     )
 
 
 def is_policy_file(source: str) -> bool:
     """Whether a policy is named by its file; other names are those of packs."""
     return source.endswith(".toml") or "/" in source
+
+
+def read_private(path: Path, what: str) -> str:
+    """The text of a small file that everybody may not read, without blanks around it.
+
+    Raises InvalidInput, which never quotes the file.
+    """
+    try:
+        rights = path.stat().st_mode
+        with path.open("rb") as file:
+            raw = file.read(_MAX_PRIVATE + 1)
+    except OSError as error:
+        raise InvalidInput(f"{path}, for {what}, cannot be read: {error.strerror}") from None
+    if rights & _EVERYBODY:
+        raise InvalidInput(f"{path}, for {what}, is open to everybody; run `chmod 600 {path}`")
+    text = raw.decode("utf-8", "replace").strip()
+    if not text or len(raw) > _MAX_PRIVATE:
+        raise InvalidInput(f"{path} does not hold {what}: it is {'too large' if text else 'empty'}")
+    return text
 
 
 def load_peppers(path: Path) -> Peppers:
@@ -103,7 +131,7 @@ def _read_file(path: Path) -> dict[str, str]:
 
 def _from_folder(folder: Path, name: str, value: str) -> str:
     is_path = (
-        name == "pepper_file"
+        name in _FILES
         or (name == "url" and "://" not in value)
         or (name == "policy" and is_policy_file(value))
     )
