@@ -209,7 +209,7 @@ def _end_of_old(rotated: "RotatedKey", now: int) -> str:
         return f"The old key {old} is refused from now on. End it for good: keyledger key revoke {old}"
     return (
         f"The old key {old} works until {moment(rotated.overlap_ends_at)}."
-        f" End it then: keyledger key revoke {old}"
+        f" Who has moved: keyledger rotation status {old}"
     )
 
 

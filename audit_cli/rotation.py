@@ -15,7 +15,6 @@ from audit_cli.values import FormatOption, duration
 
 if TYPE_CHECKING:
     from audit_cli.session import Session
-    from projections.audit.policy import Policy
     from projections.rotations import Rotation
 
 app = typer.Typer(rich_markup_mode=None)
@@ -54,13 +53,14 @@ def status(
     from audit_cli.reports.rotations import rotations_table
     from audit_cli.session import open_session
     from projections.documents.rotations import rotations_document
+    from projections.rotations import reasons_to_wait
 
     policy = policy_in_force(options, None, {})
     with open_session(options) as session:
         rotations, position = _rotations(session)
         if key is not None:
             rotations = [_of_key(session, rotations, key)]
-        judged = [(each, _reasons(session, each, quiet_for, policy)) for each in rotations]
+        judged = [(each, reasons_to_wait(each, quiet_for, policy)) for each in rotations]
         if form == "json":
             console.result_json(rotations_document(session.organization.name, position, judged))
         elif judged:
@@ -87,21 +87,24 @@ def finish(
     from audit_cli.wording import short_id
     from ledger.actor import require_admin
     from ledger.ids import format_id
+    from projections.rotations import reasons_to_wait
 
     policy = policy_in_force(options, None, {})
     with open_session(options) as session:
-        require_admin(session.actor, "revoke keys")
+        if not dry_run:
+            require_admin(session.actor, "revoke keys")
         rotation = _of_key(session, _rotations(session)[0], key)
         old = rotation.old
         called = f"{old.name} ({short_id(old.id)})"
-        reasons = _reasons(session, rotation, quiet_for, policy)
+        reasons = reasons_to_wait(rotation, quiet_for, policy)
         for reason in reasons:
             console.note(f"Not yet: {reason}.")
         if reasons and not force:
             tell(f"the old key {called} was not revoked; --force does it in spite of that")
             raise typer.Exit(COULD_NOT)
         if dry_run:
-            console.note(f"Would revoke {called}.")
+            console.result(f"Would revoke {called}.\n")
+            console.note("Nothing was revoked.")
             return
         if not yes:
             confirm(f"Revoke the old key {called} for good?")
@@ -135,7 +138,8 @@ def start(
 ) -> None:
     """Rotate several keys, such as all aged ones.
 
-    Each successor's secret is on disk in the file, which only you can read, before the next key is rotated.
+    Each successor's secret is on disk in the file, which only you can read, before its key works. Of a report
+    those keys are left out that were rotated since, or cannot be here.
 
     Example: keyledger rotation start --from-audit report.json --secrets-file new-secrets.jsonl
     """
@@ -145,24 +149,16 @@ def start(
         raise typer.BadParameter("say which keys, or give a report with --from-audit")
     if secrets_file is None and not dry_run:
         raise typer.BadParameter("say where the secrets go with --secrets-file")
+    if secrets_file is not None and str(secrets_file) == "-":
+        raise typer.BadParameter("secrets of several keys go to a file, not to standard output")
     start_rotations(options, keys or [], from_audit, secrets_file, overlap, yes=yes, dry_run=dry_run)
 
 
 def _rotations(session: "Session") -> "tuple[list[Rotation], int]":
-    from ledger.moments import MICROSECOND
-    from projections.rotations import open_rotations
+    from projections.rotations import rotations_in
 
-    day = timedelta(days=1) // MICROSECOND
     with session.view() as view:
-        records = view.records()
-        rotated = {record.id: record.rotated_at or 0 for record in records if record.successor_id is not None}
-        daily = view.daily_use(rotated, session.now // day - 6, session.now // day)
-        rates = {}
-        for key_id, rotated_at in rotated.items():
-            first = max(daily.first_day, rotated_at // day)
-            counts = (count for on, count in daily.counts[key_id].items() if on >= first)
-            rates[key_id] = sum(counts) / (daily.last_day - first + 1)
-        return open_rotations(records, rates), view.position
+        return rotations_in(view, session.now), view.position
 
 
 def _of_key(session: "Session", rotations: "list[Rotation]", reference: str) -> "Rotation":
@@ -177,9 +173,3 @@ def _of_key(session: "Session", rotations: "list[Rotation]", reference: str) -> 
         if key_id == rotation.old.successor_id:
             return rotation
     raise NotFound(f"no rotation of {reference!r} is open; `keyledger rotation status` shows those that are")
-
-
-def _reasons(session: "Session", rotation: "Rotation", quiet_for: timedelta, policy: "Policy") -> list[str]:
-    from projections.rotations import reasons_to_wait
-
-    return reasons_to_wait(rotation, session.now, quiet_for, policy)

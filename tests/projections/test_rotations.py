@@ -4,11 +4,12 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from ledger.events import KeyState
+from ledger.events import DenialReason, KeyState
 from ledger.ids import hashed_id
 from projections.audit.policy import Policy
-from projections.key_record import CallerUse, KeyRecord
-from projections.rotations import Rotation, open_rotations, reasons_to_wait
+from projections.callers import Caller
+from projections.key_record import CallerUse, Denial, KeyRecord
+from projections.rotations import OldCaller, Rotation, looked_at_since, open_rotations, reasons_to_wait
 from tests.projections.audit.records import DAY, HOUR, NOW, SECOND, minted
 
 QUIET = timedelta(hours=24)
@@ -53,9 +54,9 @@ def new(*uses: CallerUse, **changes: object) -> KeyRecord:
 def test_an_old_key_can_end_when_nobody_would_notice(
     of_old: Sequence[CallerUse], of_new: Sequence[CallerUse], expected: list[str]
 ) -> None:
-    rotation = Rotation(old(*of_old), new(*of_new))
+    rotation = Rotation(old(*of_old), new(*of_new), NOW)
 
-    reasons = reasons_to_wait(rotation, NOW, QUIET, Policy())
+    reasons = reasons_to_wait(rotation, QUIET, Policy())
 
     assert len(reasons) == len(expected)
     assert all(reason.startswith(beginning) for reason, beginning in zip(reasons, expected, strict=True))
@@ -63,13 +64,13 @@ def test_an_old_key_can_end_when_nobody_would_notice(
 
 @pytest.mark.parametrize("state", [KeyState.DISABLED, KeyState.REVOKED])
 def test_without_a_working_successor_nothing_is_safe(state: KeyState) -> None:
-    reasons = reasons_to_wait(Rotation(old(), new(state=state)), NOW, QUIET, Policy())
+    reasons = reasons_to_wait(Rotation(old(), new(state=state), NOW), QUIET, Policy())
 
     assert [reason for reason in reasons if "successor is not active" in reason]
 
 
 def test_where_uses_are_not_told_nothing_is_safe() -> None:
-    reasons = reasons_to_wait(Rotation(old(), new()), NOW, QUIET, Policy(assume_coverage=False))
+    reasons = reasons_to_wait(Rotation(old(), new(), NOW), QUIET, Policy(assume_coverage=False))
 
     assert reasons == ["no reporter vouches that it tells the uses of this key"]
 
@@ -77,14 +78,63 @@ def test_where_uses_are_not_told_nothing_is_safe() -> None:
 def test_rotations_are_open_until_the_old_key_is_revoked() -> None:
     over = msgspec.structs.replace(old(state=KeyState.REVOKED), id=hashed_id("over"))
 
-    (rotation,) = open_rotations([old(), new(), over, minted()], {old().id: 2.5})
+    callers = [Caller("deploy", "web", 5, NOW)]
 
-    assert (rotation.old, rotation.successor, rotation.uses_a_day) == (old(), new(), 2.5)
+    (rotation,) = open_rotations([old(), new(), over, minted()], {old().id: callers}, NOW)
+
+    assert (rotation.old, rotation.successor, rotation.callers) == (old(), new(), callers)
 
 
 def test_who_still_uses_the_old_key_and_who_has_moved_is_told_apart() -> None:
     before, since, moved = used("cron", ROTATED - 1), used("web", ROTATED), used("api", NOW)
+    lately = [Caller("deploy", "web", 12, ROTATED, ("192.0.2.1",))]
 
-    rotation = Rotation(old(before, since), new(moved))
+    rotation = Rotation(old(before, since), new(moved), NOW, lately)
 
-    assert (rotation.still, rotation.moved) == ([since], [moved])
+    assert rotation.still == [OldCaller("deploy", "web", ROTATED, 9, 4.0, ("192.0.2.1",))]
+    assert rotation.moved == [moved]
+
+
+@pytest.mark.parametrize(
+    ("rotated_at", "rate"),
+    [
+        # of less than a day nobody can tell what a day brings
+        (NOW - HOUR, 60.0),
+        (NOW - DAY, 60.0),
+        (NOW - 4 * DAY, 15.0),
+        (NOW - 30 * DAY, 2.0),
+        (NOW - 300 * DAY, 2.0),
+    ],
+)
+def test_uses_a_day_are_those_since_the_rotation_and_within_thirty_days(rotated_at: int, rate: float) -> None:
+    record = old(used("web", NOW), rotated_at=rotated_at)
+
+    rotation = Rotation(record, new(), NOW, [Caller("deploy", "web", 60, NOW)])
+
+    assert (rotation.uses_a_day, rotation.still[0].uses_a_day) == (rate, rate)
+    assert looked_at_since(record, NOW) == max(rotated_at, NOW - 30 * DAY)
+
+
+def test_whom_the_old_key_was_refused_is_told() -> None:
+    before, after = (
+        Denial(DenialReason.ROTATED, "deploy", "web", 2, at - DAY, at, 9) for at in (ROTATED - 1, ROTATED)
+    )
+
+    assert Rotation(old(denials=(before, after)), new(), NOW).refused == [after]
+
+
+@pytest.mark.parametrize(
+    ("last_at", "is_safe"),
+    [
+        # up to the end of the overlap it was accepted as was meant
+        (NOW - HOUR - SECOND, True),
+        # somebody accepts it all the same
+        (NOW - HOUR, False),
+    ],
+)
+def test_once_the_overlap_is_over_only_who_is_accepted_would_notice(last_at: int, is_safe: bool) -> None:
+    record = old(used("web", last_at), overlap_ends_at=NOW - HOUR)
+
+    reasons = reasons_to_wait(Rotation(record, new(), NOW), QUIET, Policy(assume_coverage=False))
+
+    assert (reasons == []) is is_safe
