@@ -11,8 +11,8 @@ INTAKE_SCHEMA = "keyledger.intake/1"
 PROBLEM = "application/problem+json"
 
 # Said by keyledger itself, these are about the body; said by anything between, about the way there.
-_OF_THE_BODY = frozenset({400, 413, 422})
-_OF_THE_KEY = {
+OF_THE_BODY = frozenset({400, 413, 422})
+OF_THE_KEY = {
     401: "the server does not know this client's key (401): see KEYLEDGER_API_KEY",
     403: "this client's key may not do this (403): its scopes need `uses:append`, for checks `keys:check`",
 }
@@ -49,9 +49,9 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes, lines: 
     """The meaning of an answer to so many lines (0: a heartbeat)."""
     if 200 <= status < 300:  # noqa: PLR2004 - the class of statuses that say yes
         return _taken(content, lines) if lines else Taken()
-    if status in _OF_THE_BODY and headers.get("content-type", "").startswith(PROBLEM):
+    if status in OF_THE_BODY and headers.get("content-type", "").startswith(PROBLEM):
         return Unacceptable(_problem(status, content))
-    reason = _OF_THE_KEY.get(status) or f"the server answered {status}"
+    reason = OF_THE_KEY.get(status) or f"the server answered {status}"
     return Later(reason, retry_after(headers.get("retry-after"), now))
 
 

@@ -1,16 +1,20 @@
 """Where uses wait: in the spool, else in memory, else nowhere."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias, assert_never
 
 from usage_client.coverage import Coverage
 from usage_client.memory import Handful, Memory
 from usage_client.quiet_log import QuietLog
 from usage_client.segment import Segment
+from usage_client.settings import Misconfigured, Settings
 from usage_client.spool import Spool, SpoolUnavailable
 
 Chunk: TypeAlias = Segment | Handful
 
 _SPOOL = "spool"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Backlog:
@@ -99,3 +103,36 @@ class Backlog:
             self.spool.after_fork_in_child()
         if self.coverage is not None:
             self.coverage.after_fork_in_child()
+
+
+def open_backlog(
+    settings: Settings,
+    log: QuietLog,
+    clock: Callable[[], int],
+    random_bytes: Callable[[int], bytes],
+    *,
+    heartbeats: bool,
+) -> Backlog:
+    """The backlog that the settings ask for; Misconfigured where their spool cannot be."""
+    memory = Memory(settings.limits.memory_uses, clock, random_bytes)
+    if settings.spool is None:
+        return Backlog(None, memory, None, log)
+    try:
+        spool = Spool(settings.spool, settings.limits.spool_bytes, clock, random_bytes)
+    except OSError as error:
+        raise Misconfigured(f"the spool {settings.spool} cannot be used: {error.strerror}") from None
+    coverage = None
+    if heartbeats:
+        try:
+            coverage = Coverage(settings.spool, settings.reporter, clock, random_bytes, _boot_id())
+        except OSError as error:
+            # A disk that is full at the start must not keep the service from starting.
+            log.say(_SPOOL, f"no heartbeats from this process: {settings.spool}: {error.strerror}")
+    return Backlog(spool, memory, coverage, log)
+
+
+def _boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return "unknown"

@@ -4,7 +4,7 @@ import atexit
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -14,37 +14,21 @@ from weakref import ref
 
 from usage_client import forking
 from usage_client.background import Background, Nudge, Wait
-from usage_client.backlog import Backlog
-from usage_client.coverage import Coverage
-from usage_client.memory import Memory
+from usage_client.backlog import open_backlog
+from usage_client.checker import Checker
 from usage_client.moments import format_moment, moment_of
+from usage_client.presenter import Presenter
 from usage_client.quiet_log import LOGGER, QuietLog
 from usage_client.remote import Remote
 from usage_client.secret import Secret
 from usage_client.sender import Sender
-from usage_client.settings import Limits, Misconfigured, Settings, settle
-from usage_client.spool import Spool
+from usage_client.settings import Limits, settle
+from usage_client.stats import Stats, Tally
 from usage_client.use_id import new_id
-from usage_client.use_line import BadUse, RefusedUse, check_key, check_text, cleaned, read_line, write_line
+from usage_client.use_line import BadUse, RefusedUse, check_use, read_line, write_line
+from usage_client.verdict import Verdict, WhenDown
 
 _DROPPED, _BAD, _REFUSED, _SYNC = "dropped", "bad", "refused", "sync"
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What a client has done since it (or its process) began; lines, which are uses unless coalesced."""
-
-    recorded: int
-    rejected: int
-    dropped: int
-    stored: int
-    duplicates: int
-    refused: int
-    damaged: int
-    waiting_bytes: int
-    waiting_in_memory: int
-    failure: str | None
 
 
 class UsageClient:
@@ -68,6 +52,7 @@ class UsageClient:
         spool: Path | str | None = None,
         coalesce: bool = False,
         heartbeats: bool = True,
+        when_down: WhenDown = "refuse",
         on_refused: Callable[[RefusedUse], object] | None = None,
         limits: Limits | None = None,
         allow_plain_http: bool = False,
@@ -84,13 +69,14 @@ class UsageClient:
         )
         self._on_refused = on_refused
         self._log = QuietLog(time.monotonic)
-        self._backlog = _backlog(self.settings, self._log, heartbeats=heartbeats)
+        self._backlog = open_backlog(self.settings, self._log, now, os.urandom, heartbeats=heartbeats)
         limits = self.settings.limits
         self._remote = Remote(self.settings.server, self.settings.api_key, limits.send_timeout, now)
         self._sender = Sender(
             self.settings, self._backlog, self._remote, self._log, self._tell_refused, coalesce=coalesce
         )
         self._keeper = Background("keyledger-usage-keeper", self._sync)
+        self._checker = Checker(self.settings, self._log, when_down, self._accepted)
         self._begin()
         forking.watch(self)
         self._at_exit = _closer(self)
@@ -99,8 +85,8 @@ class UsageClient:
     def _begin(self) -> None:
         self._is_closed = False
         self._is_started = False
+        self._tally = Tally()
         self._counting = Lock()
-        self._recorded = self._rejected = self._dropped = 0
 
     def record(  # noqa: PLR0913 - what a use may tell
         self,
@@ -121,21 +107,16 @@ class UsageClient:
         """
         try:
             moment = now() if occurred_at is None else moment_of(occurred_at)
-            check_key(key)
-            for name, text in (("service", service), ("use_id", use_id)):
-                if text is not None:
-                    check_text(name, text)
+            check_use(key, service, use_id)
             line = write_line(
                 {
                     "key": key,
                     "service": service or self.settings.service,
                     "occurred_at": format_moment(moment),
                     "id": use_id or new_id(moment, os.urandom),
-                    "caller": cleaned(caller),
                     "reporter": self.settings.reporter,
-                    "source_ip": cleaned(source_ip),
-                    "user_agent": cleaned(user_agent),
                     "error": bool(error),
+                    **asdict(Presenter.of(caller, source_ip, user_agent)),
                 }
             )
         except (ValueError, TypeError, AttributeError, OverflowError) as reason:
@@ -146,13 +127,13 @@ class UsageClient:
     def _keep(self, line: bytes) -> bool:
         if self._is_closed or not self._backlog.keep(line):
             with self._counting:
-                self._dropped += 1
+                self._tally.dropped += 1
             self._backlog.lost()
             why = "the client is closed" if self._is_closed else "there is no room left; see Limits"
             self._log.say(_DROPPED, f"a use was dropped: {why}")
             return False
         with self._counting:
-            self._recorded += 1
+            self._tally.recorded += 1
         if not self._is_started:
             self.start()
         is_much = self._backlog.memory.waiting * 2 >= self.settings.limits.memory_uses
@@ -162,11 +143,57 @@ class UsageClient:
 
     def _reject(self, reason: Exception) -> None:
         with self._counting:
-            self._rejected += 1
+            self._tally.rejected += 1
         self._backlog.lost()
         # Only our own words: those of others may quote what was given, which may be a secret.
         said = str(reason) if isinstance(reason, BadUse) else f"wrong type or time ({type(reason).__name__})"
         self._log.say(_BAD, f"a use was not recorded: {said}")
+
+    def check(
+        self,
+        secret: str,
+        *,
+        caller: str | None = None,
+        source_ip: str | None = None,
+        user_agent: str | None = None,
+    ) -> Verdict:
+        """Ask whether a presented key is valid, which records the use at the server; never raises.
+
+        It takes no longer than `Limits.check_timeout`, and after five failures in a row no time at all until
+        the server answers again. What is said meanwhile is the client's `when_down`: `refuse`; `accept-known`
+        for keys that were valid within 15 minutes; `accept` for all that are not known to be invalid. The
+        uses of known keys that were let in so are reported later.
+        """
+        return self._checker.check(secret, Presenter.of(caller, source_ip, user_agent))
+
+    async def check_async(
+        self,
+        secret: str,
+        *,
+        caller: str | None = None,
+        source_ip: str | None = None,
+        user_agent: str | None = None,
+    ) -> Verdict:
+        """The same as `check`, in an event loop."""
+        return await self._checker.check_async(secret, Presenter.of(caller, source_ip, user_agent))
+
+    async def close_async_checks(self) -> None:
+        """Close the connections that `check_async` opened in this event loop."""
+        await self._checker.close_async()
+
+    def _accepted(self, key_id: str | None, presenter: Presenter) -> None:
+        """Report what the server did not record; whose key nobody could tell is lost to the ledger."""
+        if key_id is not None:
+            self.record(
+                key=key_id,
+                caller=presenter.caller,
+                source_ip=presenter.source_ip,
+                user_agent=presenter.user_agent,
+            )
+            return
+        with self._counting:
+            self._tally.unidentified += 1
+        self._backlog.lost()
 
     def start(self) -> None:
         """Begin to deliver, also what an earlier process left; `record` does this too."""
@@ -211,15 +238,17 @@ class UsageClient:
             # A thread that is still at it uses these; then the end of the process closes them.
             self._backlog.close()
             self._remote.close()
+        self._checker.close()
         return left
 
     def stats(self) -> Stats:
         """Counts for a service's own metrics."""
-        spool, counts = self._backlog.spool, self._sender.counts
+        spool, counts, tally = self._backlog.spool, self._sender.counts, self._tally
         return Stats(
-            recorded=self._recorded,
-            rejected=self._rejected,
-            dropped=self._dropped,
+            recorded=tally.recorded,
+            rejected=tally.rejected,
+            dropped=tally.dropped,
+            unidentified=tally.unidentified,
             stored=counts.stored,
             duplicates=counts.duplicates,
             refused=counts.refused,
@@ -227,6 +256,7 @@ class UsageClient:
             waiting_bytes=0 if spool is None else spool.size,
             waiting_in_memory=len(self._backlog.memory),
             failure=self._sender.failure,
+            checks_down=self._checker.is_down,
         )
 
     def _sync(self) -> Wait:
@@ -259,6 +289,7 @@ class UsageClient:
         was_closed = self._is_closed
         self._log.forget()
         self._remote.forget()
+        self._checker.forget()
         self._sender.forget()
         self._keeper.forget()
         self._begin()
@@ -284,35 +315,6 @@ class UsageClient:
 def now() -> int:
     """Microseconds since 1970."""
     return time.time_ns() // 1000
-
-
-def _backlog(settings: Settings, log: QuietLog, *, heartbeats: bool) -> Backlog:
-    memory = Memory(settings.limits.memory_uses, now, os.urandom)
-    if settings.spool is None:
-        return Backlog(None, memory, None, log)
-    try:
-        spool = Spool(settings.spool, settings.limits.spool_bytes, now, os.urandom)
-    except OSError as error:
-        raise Misconfigured(f"the spool {settings.spool} cannot be used: {error.strerror}") from None
-    return Backlog(spool, memory, _coverage(settings, log) if heartbeats else None, log)
-
-
-def _coverage(settings: Settings, log: QuietLog) -> Coverage | None:
-    if settings.spool is None:
-        return None
-    try:
-        return Coverage(settings.spool, settings.reporter, now, os.urandom, _boot_id())
-    except OSError as error:
-        # A disk that is full at the start must not keep the service from starting.
-        log.say(_SYNC, f"no heartbeats from this process: {settings.spool}: {error.strerror}")
-        return None
-
-
-def _boot_id() -> str:
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return "unknown"
 
 
 def _closer(client: UsageClient) -> Callable[[], None]:

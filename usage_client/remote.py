@@ -16,6 +16,9 @@ HEARTBEATS = "/v1/heartbeats"
 
 _COMPRESSED_FROM = 1024
 _LEVEL = 1
+# Shorter than servers keep one (uvicorn: 5 s), so that none is used in the moment in which it is closed.
+KEPT_S = 3.0
+
 _CONNECTIONS = 2
 
 
@@ -56,7 +59,7 @@ class Remote:
             self._client = httpx.Client(
                 headers={"authorization": f"Bearer {self._api_key.reveal()}"},
                 timeout=self._timeout_s,
-                limits=httpx.Limits(max_connections=_CONNECTIONS),
+                limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=KEPT_S),
                 follow_redirects=False,
             )
         return self._client

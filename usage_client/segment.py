@@ -41,7 +41,7 @@ class Segment:
         self.size += written
         self.is_synced = False
         if written < len(record):
-            raise OSError(errno.ENOSPC, "the record could not be written whole", str(self.path))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def sync(self) -> None:
         """Bring it, and its name, to the disk."""

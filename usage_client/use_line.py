@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from json import JSONEncoder, loads
 from typing import Any
 
-from usage_client.secret import holds_secret, without_secrets
+from usage_client.secret import holds_secret
 
 MAX_TEXT = 512
 
@@ -44,14 +44,19 @@ def check_key(key: str) -> None:
         raise BadUse("that is a secret, not a key's id; the verdict of a check has the id")
 
 
+def check_use(key: str, service: str | None, use_id: str | None) -> None:
+    """Raise BadUse where one of the texts that say which use it is cannot be right."""
+    check_key(key)
+    for name, text in (("service", service), ("use_id", use_id)):
+        if text is not None:
+            check_text(name, text)
+            if holds_secret(text):
+                raise BadUse(f"{name} holds a secret, which must be stored nowhere")
+
+
 def check_text(name: str, text: str) -> None:
     """Raise BadUse for a text that the server would refuse."""
     if len(text) > MAX_TEXT:
         raise BadUse(f"{name} has {len(text)} characters; {MAX_TEXT} is the most")
     if "\0" in text:
         raise BadUse(f"{name} holds a NUL character")
-
-
-def cleaned(text: str | None) -> str | None:
-    """What a caller says of itself: secrets taken out, and no longer than is stored."""
-    return None if text is None else without_secrets(text)[:MAX_TEXT]

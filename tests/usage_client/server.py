@@ -6,6 +6,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -65,6 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def setup(self) -> None:
+        super().setup()
+        self.owner.connections.add(self.connection)
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -96,7 +101,9 @@ class Server:
         self.refuses: Callable[[dict[str, Any]], str | None] = lambda _: None
         self.spoils: bytes | None = None
         self.largest_body = 10_000_000
+        self.checks: list[dict[str, str]] = []
         self.verdicts: dict[str, dict[str, Any]] = {}
+        self.connections: set[socket.socket] = set()
         self._lock = Lock()
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
@@ -120,6 +127,10 @@ class Server:
             self._listener.shutdown()
             self._listener.server_close()
             self._listener = None
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
 
     def answer(self, request: Request) -> Reply | None:
         with self._lock:
@@ -138,6 +149,7 @@ class Server:
                     self.heartbeats.append(json.loads(request.body))
                     return Reply(201, {}, type=JSON)
                 case "/v1/check":
+                    self.checks.append(json.loads(request.body))
                     verdict = self.verdicts.get(json.loads(request.body)["secret"], UNKNOWN)
                     return Reply(200, verdict, type=JSON)
                 case _:

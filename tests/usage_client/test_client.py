@@ -232,7 +232,6 @@ def test_the_line_that_spoils_a_body_is_found_and_refused_alone(client_of: Open,
         {"key": "k" * 513},
         {"key": "k\0"},
         {"key": "k1", "service": "\0"},
-        {"key": "k1", "caller": 7},
         {"key": "k1", "use_id": SECRET * 20},
         {"key": "k1", "occurred_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - that is the point
         {"key": "k1", "occurred_at": "yesterday"},
