@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from projections.audit.policy import Policy
     from projections.audit.report import AuditReport
     from projections.audit.rule import Rule
+    from projections.view import View
 
 Status: TypeAlias = Literal["findings", "all"]
 Annotations: TypeAlias = Literal["github"]
@@ -120,7 +121,14 @@ def audit(
     with open_session(options) as session:
         assess = status == "all" or compliance is not None
         report = audited(
-            session, in_force, rules, as_of, everything=everything, assess=assess, at_position=at_position
+            session,
+            in_force,
+            rules,
+            as_of,
+            everything=everything,
+            assess=assess,
+            at_position=at_position,
+            by_day=form is Format.HTML,
         )
         if since is not None:
             report = compared(session, report, since, in_force, rules)
@@ -161,8 +169,9 @@ def audited(
     everything: bool = False,
     assess: bool = False,
     at_position: int | None = None,
+    by_day: bool = False,
 ) -> "AuditReport":
-    """The report on a session's organization."""
+    """The report on a session's organization; `by_day` adds on which days the stalest keys were used."""
     from ledger import __version__
     from projections.audit.report import AuditScope, audit
 
@@ -176,7 +185,17 @@ def audited(
             tool_version=__version__,
             policy=policy,
         )
-        return audit(scope, view.records(), include_temporary=everything, rules=rules, assess=assess)
+        report = audit(scope, view.records(), include_temporary=everything, rules=rules, assess=assess)
+        return _with_days(report, view, scope.as_of) if by_day else report
+
+
+def _with_days(report: "AuditReport", view: "View", as_of: int) -> "AuditReport":
+    from msgspec.structs import replace
+
+    from projections.audit.staleness import SHOWN_KEYS, shown_days, stalest_first
+
+    stalest = [each.record.id for each in stalest_first(report.judged)[:SHOWN_KEYS]]
+    return replace(report, daily_use=view.daily_use(stalest, *shown_days(as_of)))
 
 
 def compared(

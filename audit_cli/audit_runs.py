@@ -69,7 +69,7 @@ def reproduce(
     target = console.Target(output)
     with open_session(options) as session:
         run = find_run(recorded_runs(session.database, session.organization.id), reference)
-        report = report_of(session, run)
+        report = report_of(session, run, by_day=form is Format.HTML)
     deliver(report, form, target)
     short = run.id.hex()[:_SHORT]
     if report.sha256() == run.event.report_sha256:
@@ -79,7 +79,7 @@ def reproduce(
     raise typer.Exit(CORRUPT)
 
 
-def report_of(session: "Session", run: "Run") -> "AuditReport":
+def report_of(session: "Session", run: "Run", *, by_day: bool = False) -> "AuditReport":
     """The report of a recorded audit, from what the ledger held then."""
     from audit_cli.audit import audited
 
@@ -92,6 +92,7 @@ def report_of(session: "Session", run: "Run") -> "AuditReport":
         event.judged_at,
         everything=event.include_temporary,
         at_position=event.position,
+        by_day=by_day,
     )
 
 

@@ -1,5 +1,6 @@
 """`keyledger demo`: a realistic organization in a throw-away ledger, and its audit."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,15 +18,18 @@ def demo(
     keys: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many keys.")] = 60,
     days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="How many days of use.")] = 730,
     seed: Annotated[int, typer.Option(metavar="N", help="Another seed gives another organization.")] = 7,
+    form: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else standard output.")
+    ] = None,
 ) -> None:
     """Build a realistic organization and audit it.
 
     Its ledger is a temporary file, which stays so that you can look around in it.
 
-    Example: keyledger demo --keys 20 --days 90
+    Example: keyledger demo --keys 20 --days 365 --format html -o report.html
     """
     del options
-    from pathlib import Path
     from tempfile import mkdtemp
 
     from audit_cli.audit import audited, deliver
@@ -35,6 +39,7 @@ def demo(
     from ledger.database import open_database
     from projections.audit.policy import Policy
 
+    target = console.Target(output)
     path = Path(mkdtemp(prefix="keyledger-demo-")) / "ledger.db"
     database = open_database(str(path), create=True)
     try:
@@ -42,8 +47,8 @@ def demo(
     finally:
         database.close()
     with open_session(Options(ledger=str(path))) as session:
-        report = audited(session, Policy(), None, DEFAULT_END)
-    deliver(report, Format.TABLE, console.Target(None))
+        report = audited(session, Policy(), None, DEFAULT_END, by_day=form is Format.HTML)
+    deliver(report, form, target)
     end = moment(DEFAULT_END)
     console.note(f"\nThis organization's last day is {end}. Look around in it:")
     console.note(f"  export KEYLEDGER_URL={path}\n  keyledger key list\n  keyledger audit --as-of {end}")

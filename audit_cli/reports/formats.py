@@ -15,6 +15,7 @@ class Format(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     MARKDOWN = "markdown"
+    HTML = "html"
     SARIF = "sarif"
     OCSF = "ocsf"
     GITHUB = "github"
@@ -43,6 +44,10 @@ def render(report: "AuditReport", form: Format, *, width: int = 80, color: bool 
             from audit_cli.reports.markdown import render_markdown
 
             return render_markdown(report)
+        case Format.HTML:
+            from audit_cli.reports.html.page import render_html
+
+            return render_html(report)
         case Format.SARIF:
             from audit_cli.reports.sarif import render_sarif
 

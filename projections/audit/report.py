@@ -21,6 +21,7 @@ from projections.audit.rule import Rule, context_of
 from projections.audit.rules import RULES, RULES_VERSION
 from projections.audit.severity import WORST_FIRST
 from projections.audit.usage_state import UsageState
+from projections.daily_use import DailyUse
 from projections.key_record import KeyRecord
 from projections.listed_key import ListedKey, listed_key
 
@@ -87,7 +88,10 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class AuditReport(msgspec.Struct, frozen=True):
-    """The report of `keyledger.audit/1`; the keys as they were judged."""
+    """The report of `keyledger.audit/1`; the keys as they were judged.
+
+    `daily_use` is what a heat map shows; it is no part of the document, nor of the digest.
+    """
 
     schema: str
     organization: str
@@ -103,6 +107,7 @@ class AuditReport(msgspec.Struct, frozen=True):
     findings: list[Finding]
     assessments: list[Assessment] | None = None
     since: Comparison | None = None
+    daily_use: DailyUse | None = None
 
     @property
     def unfound(self) -> list[Assessment]:
@@ -129,8 +134,9 @@ class AuditReport(msgspec.Struct, frozen=True):
         return sha256(msgspec.json.encode(said, order="sorted")).digest()
 
     def document(self) -> dict[str, object]:
-        """The report as `keyledger.audit/1` has it; the last two fields only where they were asked for."""
+        """The report as `keyledger.audit/1` has it; what was asked for in passing only where it was."""
         fields = msgspec.structs.asdict(self) | {"judged": self.keys}
+        del fields["daily_use"]
         for name in ("assessments", "since"):
             if fields[name] is None:
                 del fields[name]

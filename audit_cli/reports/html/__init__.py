@@ -1,0 +1,1 @@
+"""The report as one page of HTML, for management and auditors: self-contained, printable, fine unscripted."""
