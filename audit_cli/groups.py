@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 GROUPS = (
-    ("key", "Make, read and end keys.", ("key", "key_views", "key_revoke")),
+    ("key", "Make, read and end keys.", ("key", "key_set", "key_confirm", "key_views", "key_revoke")),
     ("policy", "Show and check audit policies.", ("policy",)),
     ("rotation", "Rotate keys without breaking anybody.", ("rotation",)),
     ("remediate", "End keys by a plan, step by step.", ("remediate",)),

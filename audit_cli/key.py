@@ -64,7 +64,7 @@ def create(
     from projections.documents.created import created_document
 
     with open_session(options) as session:
-        new = NewKey(name, owner, _expiry(session, expires_in, expires_at), tuple(scope or ()))
+        new = NewKey(name, owner, expiry(session, expires_in, expires_at), tuple(scope or ()))
         created = session.ledger.create_key(session.organization, session.actor, new)
         _show_secret(created, created_document(created), form)
         if _means_several(session, created.name):
@@ -104,51 +104,12 @@ def rotate(
     from projections.documents.created import rotated_document
 
     with open_session(options) as session:
-        expires_at = UNSET if expires_in is None else _expiry(session, expires_in.duration, None)
+        expires_at = UNSET if expires_in is None else expiry(session, expires_in.duration, None)
         rotated = session.ledger.rotate_key(
             session.organization, session.actor, session.key(key), overlap, Succession(expires_at)
         )
     _show_secret(rotated.successor, rotated_document(rotated), form)
     console.note(_end_of_old(rotated, clock()))
-
-
-@command(app, "set")
-def set_key(
-    options: Options,
-    key: KeyArgument,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Its new name.")] = None,
-    owner: OwnerOption = None,
-    no_owner: Annotated[bool, typer.Option("--no-owner", help="Nobody answers for it.")] = False,
-    expires_in: ExpiresInOption = None,
-    expires_at: ExpiresAtOption = None,
-    no_expiry: Annotated[bool, typer.Option("--no-expiry", help="It works until it is revoked.")] = False,
-    scope: ScopeOption = None,
-    no_scopes: Annotated[bool, typer.Option("--no-scope", help="It has no scopes.")] = False,
-) -> None:
-    """Change a key's name, owner, expiry or scopes.
-
-    Example: keyledger key set ci-github-actions --owner platform-team --no-expiry
-    """
-    from msgspec import UNSET
-
-    from audit_cli.session import open_session
-    from ledger.key_terms import KeyChanges
-
-    for name_of, value, none in (("owner", owner, no_owner), ("scope", scope, no_scopes)):
-        if value and none:
-            raise typer.BadParameter(f"--{name_of} and --no-{name_of} exclude each other")
-    with open_session(options) as session:
-        expiry = _expiry(session, expires_in, expires_at, no_expiry=no_expiry)
-        changes = KeyChanges(
-            name=UNSET if name is None else name,
-            owner=UNSET if owner is None and not no_owner else owner,
-            expires_at=UNSET if expiry is None and not no_expiry else expiry,
-            scopes=UNSET if scope is None and not no_scopes else tuple(scope or ()),
-        )
-        if changes == KeyChanges():
-            raise typer.BadParameter("say what to change: --name, --owner, --expires-in, --scope ...")
-        changed = session.ledger.change_key(session.organization, session.actor, session.key(key), changes)
-    console.result(f"Changed {key}.\n" if changed else f"Nothing to change: {key} is so already.\n")
 
 
 @command(app, "disable")
@@ -191,9 +152,10 @@ def _means_several(session: "Session", name: str) -> bool:
     return False
 
 
-def _expiry(
+def expiry(
     session: "Session", expires_in: timedelta | None, expires_at: int | None, *, no_expiry: bool = False
 ) -> int | None:
+    """When a key is to expire, of the three ways to say it at most one."""
     from ledger.moments import MICROSECOND
 
     if sum((expires_in is not None, expires_at is not None, no_expiry)) > 1:

@@ -43,6 +43,7 @@ def _facts(record: KeyRecord, story: Sequence[Recorded], now: int) -> list[tuple
         ("Rotated", _rotated(record, now)),
         ("Last used", _last_used(record, now)),
         ("Uses", _count(record)),
+        ("Confirmed", _confirmed(record, now)),
     ]
 
 
@@ -93,6 +94,11 @@ def _count(record: KeyRecord) -> str:
     errors = f", {counted(record.error_count, 'error')}" if record.error_count else ""
     first = f", the first {moment(record.first_used_at)}" if record.first_used_at is not None else ""
     return f"{record.use_count:,}{errors}{first}"
+
+
+def _confirmed(record: KeyRecord, now: int) -> str | None:
+    at = record.marks.confirmed_at
+    return None if at is None else dated(at, now)
 
 
 def _uses(uses: Sequence[CallerUse], now: int) -> str:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from audit_cli import console
-from audit_cli.completion import complete_key
 from audit_cli.confirmation import YesOption, confirm
 from audit_cli.failures import COULD_NOT, tell
 from audit_cli.key import ReasonOption
+from audit_cli.key_choice import KeysArgument, WhereOption, called, meant, named
 from audit_cli.options import Options, command
 
 if TYPE_CHECKING:
@@ -17,22 +17,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 
-_SHOWN = 5
-
 
 @command(app, "revoke")
 def revoke(
     options: Options,
-    keys: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="KEY...", autocompletion=complete_key, help="Ids, their beginnings, or names."
-        ),
-    ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option(metavar="EXPRESSION", help="All active keys such as 'service=pay* and owner=bob'."),
-    ] = None,
+    keys: KeysArgument = None,
+    where: WhereOption = None,
     reason: ReasonOption = None,
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be revoked.")] = False,
@@ -52,7 +42,7 @@ def revoke(
         raise typer.BadParameter("say which keys, or which they are with --where")
     with open_session(options) as session:
         require_admin(session.actor, "revoke keys")
-        chosen = _named(session, keys or []) if where is None else _meant(session, where)
+        chosen = _named(session, keys or []) if where is None else meant(session, where, "To be revoked")
         if not chosen:
             console.note("No active key is such a one; nothing was revoked.")
             return
@@ -68,33 +58,14 @@ def revoke(
 
 
 def _named(session: "Session", references: list[str]) -> "list[Credential]":
-    chosen = list({key.key_id: key for key in map(session.key, references)}.values())
+    chosen = named(session, references)
     for key in chosen:
         _require_revocable(session, key)
     return chosen
 
 
-def _meant(session: "Session", expression: str) -> "list[Credential]":
-    """The keys minted here that an expression means and that are not revoked; of others it is only told."""
-    from ledger.events import KeyState
-    from ledger.ids import format_id
-    from projections.selection import parse_selection
-
-    selection = parse_selection(expression)
-    with session.view() as view:
-        meant = [record for record in view.records() if selection.means(record, session.now)]
-    elsewhere = [record for record in meant if not record.is_minted_here]
-    if elsewhere:
-        names = ", ".join(record.external_id or record.name for record in elsewhere[:_SHOWN])
-        more = f" and {len(elsewhere) - _SHOWN} more" if len(elsewhere) > _SHOWN else ""
-        console.note(f"To be revoked where they were minted, not here: {names}{more}")
-    here = (record for record in meant if record.is_minted_here and record.state is not KeyState.REVOKED)
-    return [session.key(format_id(record.id)) for record in here]
-
-
 def revoke_all(session: "Session", keys: "list[Credential]", reason: str | None) -> None:
     """Revoke one after the other; one that cannot be is told, and keeps none of the others from it."""
-    from audit_cli.wording import short_id
     from ledger.errors import Refused
 
     failed = 0
@@ -103,9 +74,9 @@ def revoke_all(session: "Session", keys: "list[Credential]", reason: str | None)
             session.ledger.revoke_key(session.organization, session.actor, key, reason)
         except Refused as error:
             failed += 1
-            tell(f"{key.name} ({short_id(key.key_id)}) was not revoked: {error}")
+            tell(f"{called(key)} was not revoked: {error}")
         else:
-            console.result(f"Revoked {key.name} ({short_id(key.key_id)}): it is refused from now on.\n")
+            console.result(f"Revoked {called(key)}: it is refused from now on.\n")
     if failed:
         raise typer.Exit(COULD_NOT)
 

@@ -6,7 +6,9 @@ from tabulate import tabulate
 
 GAP = 2
 # tabulate makes a column this much wider than its header.
-SEVERITY_WIDTH = len("Severity") + 2
+_BESIDE_HEADER = 2
+SEVERITY_WIDTH = len("Severity") + _BESIDE_HEADER
+CONTROL_WIDTH = len("Control") + _BESIDE_HEADER
 
 
 def columns(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

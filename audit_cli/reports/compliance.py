@@ -2,7 +2,7 @@
 
 import msgspec
 
-from audit_cli.reports.columns import GAP, columns
+from audit_cli.reports.columns import CONTROL_WIDTH, GAP, columns
 from audit_cli.reports.formats import Format
 from audit_cli.reports.headline import headline
 from audit_cli.reports.markdown import escaped, markdown_table
@@ -31,7 +31,7 @@ def tally(report: ComplianceReport) -> str:
 
 
 def _table(report: ComplianceReport, width: int) -> str:
-    longest_id = max((len(control.id) for control in report.controls), default=0)
+    longest_id = max(CONTROL_WIDTH, *(len(control.id) for control in report.controls))
     room = width - _STATUS_WIDTH - longest_id - 2 * GAP
     rows = [
         (

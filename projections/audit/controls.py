@@ -44,6 +44,9 @@ NIST_CRYPTOPERIODS = Control(_NIST_KEYS, "5.3", "Cryptoperiods")
 PCI_SYSTEM_ACCOUNTS = Control(
     _PCI, "7.2.5", "Application and system accounts and their access privileges are assigned and managed"
 )
+PCI_ACCESS_REVIEW = Control(
+    _PCI, "7.2.5.1", "All access by application and system accounts is reviewed periodically"
+)
 PCI_SHARED_IDS = Control(_PCI, "8.2.2", "Group, shared, or generic IDs are used only when necessary")
 PCI_TERMINATED = Control(_PCI, "8.2.5", "Access for terminated users is immediately revoked")
 PCI_INACTIVE = Control(_PCI, "8.2.6", "Inactive user accounts are removed or disabled within 90 days")

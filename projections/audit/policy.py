@@ -35,6 +35,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_waiver: timedelta = timedelta(days=365)
     warn_for: timedelta = timedelta(days=14)
     disable_for: timedelta = timedelta(days=30)
+    confirm_within: timedelta = timedelta(days=365)
     rules: dict[str, RuleSetting] = {}
     overrides: tuple[Override, ...] = ()
 

@@ -44,6 +44,11 @@ class Action(StrEnum):
     SPLIT = "split"
     REPORT_USE = "report-use"
     INVESTIGATE = "investigate"
+    CONFIRM = "confirm"
+
+
+# Wherever the key was minted, it is this ledger that keeps what these speak of.
+_ALWAYS_HERE = (Action.INVESTIGATE, Action.CONFIRM)
 
 
 def action_for(action: Action, record: KeyRecord) -> Action:
@@ -55,7 +60,7 @@ def action_for(action: Action, record: KeyRecord) -> Action:
 def remedy(action: Action, record: KeyRecord) -> str:
     """The command to type; words in capitals are to be filled in."""
     action = action_for(action, record)
-    if record.is_minted_here or action is Action.INVESTIGATE:
+    if record.is_minted_here or action in _ALWAYS_HERE:
         return _here(action, format_id(record.id))
     if record.source == AWS:
         return _aws(action, record)
@@ -69,7 +74,7 @@ def remedy_template(action: Action) -> str:
 
 def aws_remedy_template(action: Action) -> str:
     """The command for some key of AWS."""
-    return _aws(action, _SOME_AWS_KEY)
+    return remedy_template(action) if action in _ALWAYS_HERE else _aws(action, _SOME_AWS_KEY)
 
 
 def _here(action: Action, key: str) -> str:
@@ -92,6 +97,8 @@ def _here(action: Action, key: str) -> str:
             return "keyledger use append FILE"
         case Action.INVESTIGATE:
             return f"keyledger key history {key}"
+        case Action.CONFIRM:
+            return f"keyledger key confirm {key}"
         case _:
             assert_never(action)
 
@@ -109,7 +116,7 @@ def _aws(action: Action, record: KeyRecord) -> str:
             return "aws iam create-role --role-name ROLE-NAME --assume-role-policy-document file://trust.json"
         case Action.REPORT_USE:
             return "keyledger import iam-credential-report FILE"
-        case Action.INVESTIGATE:
+        case Action.INVESTIGATE | Action.CONFIRM:
             return _here(action, format_id(record.id))
         case Action.RENAME:
             return _elsewhere(action, record)

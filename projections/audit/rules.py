@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 
 from ledger.errors import NotFound
+from projections.audit.confirming import UNCONFIRMED_KEY
 from projections.audit.expiry import EXPIRING_SOON, NO_EXPIRY
 from projections.audit.exposure import DENIED_ATTEMPTS, SHARED_KEY
 from projections.audit.idleness import NEVER_USED_KEY, NO_USAGE_DATA, UNUSED_KEY
@@ -14,7 +15,7 @@ from projections.audit.stewardship import DEPARTED_OWNER, UNREGISTERED_KEY
 from projections.audit.untimely import USED_AFTER_REVOCATION, USED_BEFORE_CREATION
 
 # Rises whenever a rule is added or may judge the same key differently.
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 
 RULES: tuple[Rule, ...] = (
     UNUSED_KEY,
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     EXPIRING_SOON,
     NO_EXPIRY,
     UNREGISTERED_KEY,
+    UNCONFIRMED_KEY,
 )
 
 

@@ -43,6 +43,7 @@ class KeyDetails(ListedKey, frozen=True):
     disabled_at: str | None
     revoked_at: str | None
     rotated_at: str | None
+    confirmed_at: str | None
     uses: list[UseLine]
     denials: list[DenialLine]
 
@@ -66,6 +67,7 @@ def key_document(organization: str, position: int, record: KeyRecord, now: int) 
         _moment(record.disabled_at),
         _moment(record.revoked_at),
         _moment(record.rotated_at),
+        _moment(record.marks.confirmed_at),
         [_use(use) for use in record.uses],
         [_denial(denial) for denial in record.denials],
     )

@@ -23,7 +23,7 @@ COMMANDS = tuple(commands())
 
 
 def test_the_commands_are_those_that_are_promised() -> None:
-    verbs = ["create", "list", "show", "history", "set", "disable", "enable", "rotate", "revoke"]
+    verbs = ["create", "list", "show", "history", "set", "disable", "enable", "rotate", "revoke", "confirm"]
     expected: set[tuple[str, ...]] = {("key", verb) for verb in verbs}
     expected |= {("remediate", verb) for verb in ("plan", "apply")}
     expected |= {("rotation", verb) for verb in ("status", "start", "finish")}
@@ -39,6 +39,7 @@ def test_the_commands_are_those_that_are_promised() -> None:
             "init",
             "check",
             "coverage",
+            "owners",
             "retire-reporter",
             "show-event",
             "events",

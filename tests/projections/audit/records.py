@@ -116,6 +116,12 @@ def rotated(**changes: object) -> KeyRecord:
     return minted(**(rotation | changes))
 
 
+def confirmed(at: int, **changes: object) -> KeyRecord:
+    """A key of 1,000 days that was confirmed once."""
+    marks = Marks(confirmed_at=at, confirmed_position=9)
+    return minted(**({"created_at": NOW - 1000 * DAY, "marks": marks} | changes))
+
+
 def revoked(last_used_at: int, **changes: object) -> KeyRecord:
     """A key revoked a day ago."""
     used: dict[str, object] = {"last_used_at": last_used_at, "uses": (use("deploy-bot", last_used_at),)}

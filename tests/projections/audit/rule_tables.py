@@ -12,6 +12,7 @@ from tests.projections.audit.records import (
     SECOND,
     address,
     aws,
+    confirmed,
     denied,
     leaked,
     minted,
@@ -214,5 +215,19 @@ TABLES: dict[str, RuleTable] = {
         ),
         spares=(aws(inventory_position=1), minted()),
         without_data=(aws(inventory_position=None, created_at=None, covered=()), FAILED),
+    ),
+    "unconfirmed-key": RuleTable(
+        flags=(
+            minted(created_at=NOW - 365 * DAY),
+            aws(created_at=None, known_since=NOW - 365 * DAY),
+            confirmed(NOW - 365 * DAY),
+        ),
+        spares=(
+            minted(created_at=NOW - 365 * DAY + 1),
+            aws(created_at=None, known_since=NOW - 365 * DAY + 1),
+            confirmed(NOW - 365 * DAY + 1),
+            confirmed(NOW - 900 * DAY, created_at=NOW - DAY),
+        ),
+        without_data=(aws(created_at=None, known_since=NOW - 365 * DAY), FAILED),
     ),
 }

@@ -26,8 +26,9 @@ def test_the_default_policy_is_pinned() -> None:
         "max_waiver": "365d",
         "warn_for": "14d",
         "disable_for": "30d",
+        "confirm_within": "365d",
     }
-    assert Policy().sha256() == "679e2fba93df37773ce9bb30a8413ed3f0d75a351e7e34dab9491965981c14e0"
+    assert Policy().sha256() == "cbd02d49d0f9e1f411e25708db358b71d5dcd6a2836c6c0ce9c07cde103e92be"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ ROOT = aws(external_id="arn:aws:iam::619193117841:root/1", owner="root")
         (Action.SPLIT, "keyledger key create CALLER-NAME"),
         (Action.REPORT_USE, "keyledger use append FILE"),
         (Action.INVESTIGATE, f"keyledger key history {ID}"),
+        (Action.CONFIRM, f"keyledger key confirm {ID}"),
     ],
 )
 def test_a_minted_key_is_remedied_by_keyledger_and_named_by_its_id(action: Action, command: str) -> None:

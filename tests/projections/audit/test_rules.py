@@ -193,6 +193,7 @@ def test_rule_ids_are_stable_and_unique() -> None:
         "expiring-soon",
         "no-expiry",
         "unregistered-key",
+        "unconfirmed-key",
     ]
 
 

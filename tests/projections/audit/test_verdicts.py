@@ -10,6 +10,7 @@ from tests.projections.audit.records import (
     NOW,
     address,
     aws,
+    confirmed,
     denied,
     judged,
     leaked,
@@ -35,6 +36,21 @@ from tests.projections.audit.records import (
             leaked("b.env:1", "a.env:7"),
             "its secret was found in 2 places: a.env:7, b.env:1; first reported 2025-12-31T23:00:00Z",
             (8, 9),
+        ),
+        (
+            "unconfirmed-key",
+            minted(created_at=NOW - 366 * DAY),
+            (
+                "not confirmed by its owner since it was created at 2024-12-31T00:00:00Z, 366d ago"
+                " (limit 365d)"
+            ),
+            (1,),
+        ),
+        (
+            "unconfirmed-key",
+            confirmed(NOW - 400 * DAY),
+            "last confirmed 2024-11-27T00:00:00Z, 400d ago (limit 365d)",
+            (9,),
         ),
         (
             "unused-key",
