@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ledger.secret import Secret
     from ledger.verdict import Verdict
 
-VERDICT_SCHEMA = "keyledger.verdict/1"
 SERVICE = "keyledger"
 
 app = typer.Typer(rich_markup_mode=None)
@@ -35,25 +34,17 @@ def check(
 
     Example: keyledger check --service deploy < secret.txt
     """
+    import msgspec
+
     from audit_cli.session import open_session
-    from ledger.ids import format_id
     from ledger.verdict import Presented
+    from projections.documents.verdict import verdict_document
 
     with open_session(options) as session:
         secret = _read_secret()
         verdict = session.ledger.check(secret, Presented(service, caller))
     if form == "json":
-        console.result_json(
-            {
-                "schema": VERDICT_SCHEMA,
-                "valid": verdict.valid,
-                "reason": verdict.reason,
-                "organization": verdict.organization,
-                "key_id": verdict.key_id and format_id(verdict.key_id),
-                "name": verdict.name,
-                "scopes": verdict.scopes,
-            }
-        )
+        console.result_json(msgspec.to_builtins(verdict_document(verdict)))
     else:
         console.result(_sentence(verdict))
     if not verdict.valid:

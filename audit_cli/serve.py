@@ -1,7 +1,7 @@
 """`keyledger serve`: the HTTP API, for services and gateways."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +33,15 @@ def serve(
     rate: Annotated[
         int, typer.Option(metavar="N", min=1, help="How often a key may ask per minute and process.")
     ] = 600,
+    record_after: Annotated[
+        bool, typer.Option("--record-after", help="Answer checks first, record them some 0.1 s later.")
+    ] = False,
+    gateway_keys: Annotated[
+        bool, typer.Option("--gateway-keys", help="Let no gateway ask without a key of its own.")
+    ] = False,
+    open_metrics: Annotated[
+        bool, typer.Option("--open-metrics", help="Let other machines read /metrics too.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log no line for each request.")] = False,
 ) -> None:
     """Serve the HTTP API: REST for keys, uses and audits.
@@ -52,7 +61,7 @@ def serve(
             f"the server needs {error.name}, which is not installed; run `pip install 'keyledger[server]'`"
         ) from None
     settings = settings_of(options)
-    more = {} if proxy is None else {"proxy_addresses": tuple(proxy)}
+    more: dict[str, Any] = {} if proxy is None else {"proxy_addresses": tuple(proxy)}
     status = serve_http(
         ServerSettings(
             url=settings.url,
@@ -66,6 +75,9 @@ def serve(
             behind_tls_proxy=behind_tls_proxy,
             key_header=key_header.lower(),
             log_requests=not quiet,
+            records_after=record_after,
+            gateway_keys=gateway_keys,
+            open_metrics=open_metrics,
             limits=Limits(requests_a_minute=rate),
             **more,
         )

@@ -12,17 +12,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from http_api import caller_card, health, keys
+from http_api import authorization, caller_card, check, coverage, health, keys, metrics, uses
+from http_api.checks import Checks
 from http_api.desk import Desk, system_clock
 from http_api.document import document_of
 from http_api.envelope import Envelope, new_request_id, request_id_of
 from http_api.problems import Problem, ProblemKind, problem_of, problem_of_status
 from http_api.settings import ServerSettings
-from ledger.errors import KeyledgerError, Refused
+from ledger.errors import KeyledgerError, Overloaded, Refused
 from ledger.ids import RandomBytes
 
 FLUSH_INTERVAL_S = 5
-RESOURCES = (health, caller_card, keys)
+RESOURCES = (health, metrics, check, authorization, uses, coverage, caller_card, keys)
 
 log = logging.getLogger("http_api")
 
@@ -38,6 +39,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         desk = Desk(settings, clock, random_bytes)
         app.state.desk = desk
+        app.state.checks = Checks(desk, asyncio.get_running_loop())
         flushing = asyncio.create_task(_keep_flushing(desk))
         try:
             yield
@@ -45,6 +47,7 @@ def create_app(
             flushing.cancel()
             with suppress(asyncio.CancelledError):
                 await flushing
+            await run_in_threadpool(app.state.checks.close)
             await run_in_threadpool(desk.close)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -76,7 +79,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 
 async def _on_ledger_error(request: Request, error: Exception) -> Response:
-    if not isinstance(error, Refused):
+    if not isinstance(error, Refused | Overloaded):
         log.error("the ledger failed", exc_info=error, extra={"request_id": request_id_of(request)})
     return problem_of(error).answer(request_id_of(request))
 

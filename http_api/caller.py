@@ -68,14 +68,10 @@ def _by_key(request: Request, desk: Desk, operation: Operation) -> Caller:
     key_header = desk.settings.key_header
     secret = presented_secret(request, key_header)
     if secret is None:
-        raise Problem(
-            ProblemKind.NOT_AUTHENTICATED,
-            f"present a key of your organization as `Authorization: Bearer KEY` or as `{key_header}: KEY`",
-            {"WWW-Authenticate": REALM},
-        )
+        raise no_key(key_header)
     verdict = desk.own_uses.verdict(secret, source_address(request))
     if not verdict.valid or verdict.key_id is None:
-        raise _refused(verdict)
+        raise refused_key(verdict)
     standing = desk.rates.take(verdict.key_id, operation.cost)
     request.state.rate = standing
     if not standing.allowed:
@@ -112,10 +108,7 @@ def _claimed(org: Organization, email: str | None) -> Member | None:
 
 def _require_permission(caller: Caller, operation: Operation) -> None:
     if caller.key_id is not None and operation.scopes and not set(operation.scopes) & set(caller.scopes):
-        wanted = " or ".join(operation.scopes)
-        raise Problem(
-            ProblemKind.NOT_ALLOWED, f"the key {caller.key_name!r} lacks the scope that this needs: {wanted}"
-        )
+        raise lacks_scope(caller.key_name, operation)
     if operation.by_person and caller.member is None:
         raise Problem(
             ProblemKind.NOT_ALLOWED, f"an {operation.role} must be behind this; name him in On-Behalf-Of"
@@ -127,7 +120,20 @@ def _require_permission(caller: Caller, operation: Operation) -> None:
         )
 
 
-def _refused(verdict: Verdict) -> Problem:
+def no_key(key_header: str) -> Problem:
+    """Nobody is known, as no key was presented."""
+    detail = f"present a key of your organization as `Authorization: Bearer KEY` or as `{key_header}: KEY`"
+    return Problem(ProblemKind.NOT_AUTHENTICATED, detail, {"WWW-Authenticate": REALM})
+
+
+def lacks_scope(key_name: str | None, operation: Operation) -> Problem:
+    """The key is good, but not for this."""
+    wanted = " or ".join(operation.scopes)
+    return Problem(ProblemKind.NOT_ALLOWED, f"the key {key_name!r} lacks the scope that this needs: {wanted}")
+
+
+def refused_key(verdict: Verdict) -> Problem:
+    """The presented key is none, or refused."""
     reason = str(verdict.reason)
     said = "no organization here has such a key" if verdict.key_id is None else f"the key is {reason}"
     challenge = {"WWW-Authenticate": f'{REALM}, error="invalid_token"'}

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from http_api.bodies_under_way import Bodies
 from http_api.own_uses import OwnUses
 from http_api.rates import Rates
 from http_api.settings import ServerSettings
@@ -51,6 +52,7 @@ class Desk:
         self.ledger = Ledger(self.database, clock, random_bytes, peppers)
         self.rates = Rates(settings.limits.requests_a_minute)
         self.own_uses = OwnUses(self.ledger)
+        self.bodies = Bodies(settings.limits)
 
     @contextmanager
     def view(self, org: Organization, as_of: int | None = None, *, of_now: bool = False) -> Iterator[View]:

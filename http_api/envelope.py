@@ -3,13 +3,16 @@
 import logging
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from secrets import token_hex
 from time import perf_counter
 
+from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from http_api.figures import ANSWERS, SECONDS
 from http_api.problems import problem_of
 from ledger.ids import format_id
 
@@ -69,8 +72,10 @@ class Envelope:
                 raise
             await problem_of(error).answer(request_id)(scope, receive, send_in_envelope)
         finally:
+            took_s = perf_counter() - began
+            _count(scope, status, took_s)
             if self._logs:
-                _log(scope, status, perf_counter() - began)
+                _log(scope, status, took_s)
 
 
 def new_request_id() -> str:
@@ -88,6 +93,20 @@ def _given_id(scope: Scope) -> str | None:
         if name == b"x-request-id":
             return value.decode() if _GIVEN_ID.fullmatch(value) else None
     return None
+
+
+def _count(scope: Scope, status: int, took_s: float) -> None:
+    route = scope.get("route")
+    path = route.path if route is not None else ""
+    answers, seconds = _figures(path, status)
+    answers.inc()
+    seconds.observe(took_s)
+
+
+@lru_cache(4096)
+def _figures(path: str, status: int) -> tuple[Counter, Histogram]:
+    # To look these up takes longer than to count.
+    return ANSWERS.labels(path, status), SECONDS.labels(path)
 
 
 def _log(scope: Scope, status: int, took_s: float) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ledger.events import Role
-from ledger.scopes import AUDIT_READ, KEYS_MANAGE
+from ledger.scopes import AUDIT_READ, KEYS_CHECK, KEYS_MANAGE, USES_APPEND
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -18,7 +18,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     The key needs one of `scopes`, any key of an organization will do where there are none. `role` is what a
     person needs; with `by_person` there must be one, so a key has to name whom it acts for. `cost` is counted
-    against the key's rate. An open operation asks nobody who he is.
+    against the key's rate. An open operation asks nobody who he is; a hot one, on which services wait, asks
+    in the same transaction as all the rest, and has no rate but the server's.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Operation(msgspec.Struct, frozen=True):
     by_person: bool = False
     cost: int = 1
     is_open: bool = False
+    is_hot: bool = False
 
 
 _READERS = (AUDIT_READ, KEYS_MANAGE)
@@ -39,9 +41,29 @@ HEALTH = Operation("health", "GET", "/healthz", "The process answers", is_open=T
 READINESS = Operation("readiness", "GET", "/readyz", "The ledger can be reached", is_open=True)
 SHOW_CALLER = Operation("showCaller", "GET", "/v1/caller", "Who the presented key makes you")
 
+CHECK = Operation("check", "POST", "/v1/check", "Is a secret valid?", (KEYS_CHECK,), is_hot=True)
+AUTHORIZE = Operation(
+    "authorize", "GET", "/v1/authorize", "May a request pass a gateway?", is_open=True, is_hot=True
+)
+APPEND_USES = Operation("appendUses", "POST", "/v1/uses", "Append uses", (USES_APPEND,), cost=0)
+DECLARE_COVERAGE = Operation(
+    "declareCoverage", "POST", "/v1/heartbeats", "Declare what a reporter has covered", (USES_APPEND,)
+)
+METRICS = Operation("metrics", "GET", "/metrics", "Figures for Prometheus", is_open=True)
+
 LIST_KEYS = Operation("listKeys", "GET", "/v1/keys", "List the keys", _READERS)
 
-OPERATIONS: tuple[Operation, ...] = (HEALTH, READINESS, SHOW_CALLER, LIST_KEYS)
+OPERATIONS: tuple[Operation, ...] = (
+    HEALTH,
+    READINESS,
+    METRICS,
+    CHECK,
+    AUTHORIZE,
+    APPEND_USES,
+    DECLARE_COVERAGE,
+    SHOW_CALLER,
+    LIST_KEYS,
+)
 BY_ID = {operation.id: operation for operation in OPERATIONS}
 
 

@@ -44,7 +44,7 @@ class OwnUses:
         verdict = self._ledger.check(secret)
         if verdict.key_id is None:
             return verdict
-        if verdict.valid and self._count(verdict, source_ip):
+        if verdict.valid and self.count(verdict, source_ip):
             return verdict
         return self._ledger.check(secret, Presented(SERVICE, source_ip=source_ip))
 
@@ -58,8 +58,8 @@ class OwnUses:
             if counted.count:
                 self._store(key_id, source_ip, counted)
 
-    def _count(self, verdict: Verdict, source_ip: str | None) -> bool:
-        """Whether it was enough to count the use; not so for the first of a minute."""
+    def count(self, verdict: Verdict, source_ip: str | None) -> bool:
+        """Whether counting the use was enough; the first of a minute is to be recorded at once."""
         now = self._ledger.clock()
         if verdict.key_id is None or verdict.organization is None:
             return False

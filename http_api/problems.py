@@ -16,6 +16,7 @@ from ledger.errors import (
     LedgerUnavailable,
     NotAllowed,
     NotFound,
+    Overloaded,
     Reused,
     WrongState,
 )
@@ -127,6 +128,8 @@ def problem_of(error: Exception) -> Problem:
             return Problem(kind, str(error))
     if isinstance(error, LedgerUnavailable):
         return unavailable()
+    if isinstance(error, Overloaded):
+        return Problem(ProblemKind.OVERLOADED, str(error), {"Retry-After": str(RETRY_AFTER_S)})
     return Problem(
         ProblemKind.DEFECT, "this is a defect of keyledger; its log tells more under the id of the request"
     )

@@ -5,7 +5,9 @@ from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import request_response
 
 from http_api.bodies import JSON
 from http_api.operations import Operation
@@ -44,19 +46,35 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
+class PlainRoute(APIRoute):
+    """A route that OpenAPI tells of like any other, whose endpoint gets the bare request: Starlette's way.
+
+    What FastAPI does for each request takes longer than a check.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:  # noqa: ANN401 - FastAPI's
+        super().__init__(path, endpoint, **more)
+        self.app = request_response(endpoint)
+
+
 def route(
     router: APIRouter,
     operation: Operation,
     *answers: Answer,
     body: type[msgspec.Struct] | None = None,
     example: object = None,
+    media: Mapping[str, Any] | None = None,
+    parameters: Sequence[Mapping[str, Any]] = (),
     problems: Sequence[ProblemKind] = (),
 ) -> Callable[[Endpoint], Endpoint]:
-    """Make a function the endpoint of an operation. `example` is one of its body."""
+    """Make a function the endpoint of an operation. `example` is one of its body.
+
+    `media` are the bodies and `parameters` the headers of one that reads its request itself.
+    """
     kinds = [*_OF_ALL, *problems]
     if not operation.is_open:
         kinds += _OF_CALLERS
-    if body is not None:
+    if body is not None or media is not None:
         kinds += _OF_BODIES
 
     def register(endpoint: Endpoint) -> Endpoint:
@@ -72,7 +90,8 @@ def route(
             response_model=None,
             response_class=Response,
             responses={**{each.status: _answer(each, operation) for each in answers}, **_problems(kinds)},
-            openapi_extra=_extra(operation, body, example),
+            openapi_extra=_extra(operation, body, example, media, parameters),
+            route_class_override=PlainRoute if operation.is_hot else None,
         )
         return endpoint
 
@@ -94,7 +113,7 @@ def _answer(answer: Answer, operation: Operation) -> dict[str, Any]:
     headers = {
         name: {"description": text, "schema": {"type": "string"}} for name, text in answer.headers.items()
     }
-    if not operation.is_open:
+    if not (operation.is_open or operation.is_hot):
         headers |= _RATE_HEADERS
     if headers:
         told["headers"] = headers
@@ -120,11 +139,20 @@ def _problems(kinds: Sequence[ProblemKind]) -> dict[int | str, dict[str, Any]]:
     return told
 
 
-def _extra(operation: Operation, body: type[msgspec.Struct] | None, example: object) -> dict[str, Any]:
-    extra: dict[str, Any] = {}
+def _extra(
+    operation: Operation,
+    body: type[msgspec.Struct] | None,
+    example: object,
+    media: Mapping[str, Any] | None,
+    parameters: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    extra: dict[str, Any] = {"parameters": list(parameters)}
     if not operation.is_open:
         extra["security"] = [{"bearer": []}, {"header": []}]
-        extra["parameters"] = [{"$ref": "#/components/parameters/OnBehalfOf"}]
+        if not operation.is_hot:
+            extra["parameters"].append({"$ref": "#/components/parameters/OnBehalfOf"})
+    if media is not None:
+        extra["requestBody"] = {"required": True, "content": media}
     if body is not None:
         content = {"schema": reference(body)}
         if example is not None:

@@ -1,12 +1,14 @@
 """Serving: addresses, TLS, processes, and the way from a signal to the end."""
 
 import ipaddress
+import os
 import signal
 import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from http_api.app import create_app
 from http_api.desk import Desk
+from http_api.figures import SHARED
 from http_api.logs import log_config
 from http_api.protocol import BoundedConfig, BoundedProtocol
 from http_api.settings import ServerSettings
@@ -38,7 +41,9 @@ def serve(settings: ServerSettings) -> int:
     # Uvicorn raises what ended it once more when all is done, and an end that was asked for is no failure.
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     if settings.workers > 1:
-        Multiprocess(config, [listening]).run()
+        with TemporaryDirectory(prefix="keyledger-figures-") as shared:
+            os.environ[SHARED] = shared
+            Multiprocess(config, [listening]).run()
         return 0
     server = uvicorn.Server(config)
     server.run(sockets=[listening])

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 KIB = 1024
+MIB = 1024 * KIB
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8431
@@ -14,6 +15,8 @@ class Limits(msgspec.Struct, frozen=True):
     """How much a client may send, how long it may take, and how often it may ask.
 
     Sizes are in bytes and times in seconds. `requests_a_minute` counts what one key costs in one process.
+    Bodies of uses may be larger than others: so large as they are sent and when unpacked, or as an array,
+    which is read as a whole. So many are read at once, of one key and of all.
     """
 
     body: int = 64 * KIB
@@ -25,10 +28,19 @@ class Limits(msgspec.Struct, frozen=True):
     connections: int = 1000
     backlog: int = 1024
     requests_a_minute: int = 600
+    uses_body: int = 16 * MIB
+    uses_unpacked: int = 64 * MIB
+    uses_array: int = 4 * MIB
+    uses_at_once: int = 8
+    uses_of_key: int = 4
 
 
 class ServerSettings(msgspec.Struct, frozen=True):
-    """Where the ledger is and how it is served; a key may stand in `key_header` instead of Authorization."""
+    """Where the ledger is and how it is served; a key may stand in `key_header` instead of Authorization.
+
+    With `records_after` a check is answered before it is on disk; `ledger.checker` states the bounds. With
+    `gateway_keys` a gateway must have a key of its own. With `open_metrics` other machines may read figures.
+    """
 
     url: str
     pepper_file: Path | None = None
@@ -42,6 +54,9 @@ class ServerSettings(msgspec.Struct, frozen=True):
     proxy_addresses: tuple[str, ...] = ("127.0.0.1", "::1")
     key_header: str = "api-key"
     log_requests: bool = True
+    records_after: bool = False
+    gateway_keys: bool = False
+    open_metrics: bool = False
     limits: Limits = Limits()
 
     @property

@@ -16,6 +16,7 @@ import msgspec
 from ledger.errors import InvalidInput
 
 ID_BYTES = 16
+_HYPHENATED = 36
 
 RandomBytes: TypeAlias = Callable[[int], bytes]
 
@@ -56,6 +57,16 @@ def format_id(raw: bytes) -> str:
     """The hyphenated form."""
     text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def id_in(text: str) -> bytes | None:
+    """The id that a text is in the form of 36 characters, or None."""
+    if len(text) != _HYPHENATED:
+        return None
+    try:
+        return bytes.fromhex(text.replace("-", ""))
+    except ValueError:
+        return None
 
 
 def parse_id(text: str) -> bytes:

@@ -148,6 +148,24 @@ class Ledger:
 
         return self.database.insist(find)
 
+    def resolver(self, org: Organization) -> Callable[[str], bytes | None]:
+        """What a text means as a key's id, for streams of uses; None where it means none.
+
+        An id that was met before takes no look-up. Raises Ambiguous.
+        """
+        known = self._known_keys.setdefault(org.id, set())
+
+        def resolve(reference: str) -> bytes | None:
+            key_id = ids.id_in(reference)
+            if key_id is not None and key_id in known:
+                return key_id
+            try:
+                return self.find_key(org, reference).key_id
+            except NotFound:
+                return None
+
+        return resolve
+
     def key(self, org: Organization, credential: Credential) -> ApiKey:
         """The state of a key that was minted here; WrongState for one that was not."""
         if credential.organization_id != org.id:
