@@ -27,10 +27,15 @@ Row = tuple[int, bytes]
 
 # The topic stands in the text, where an index of all that is no use can be matched with it.
 _USES = f"topic = '{TOPIC}'"
-_IN_SQLITE = f"SELECT position, state FROM events WHERE position > ? AND position <= ? AND {_USES} ORDER BY 1"  # noqa: S608
-_IN_POSTGRESQL = f"""
-    COPY (SELECT position, state FROM events WHERE position > %s AND position <= %s AND {_USES} ORDER BY 1)
-    TO STDOUT (FORMAT BINARY)"""  # noqa: S608 - our own text
+# Where the state of nearly every use has the first byte of the key's id, which is random.
+_KEY_BYTE = 59
+_IN_SQLITE = f"SELECT position, state FROM events WHERE position > ? AND position <= ? AND {_USES}"  # noqa: S608
+_SHARE_IN_SQLITE = f" AND substr(state, {_KEY_BYTE}, 1) >= ? AND substr(state, {_KEY_BYTE}, 1) < ?"
+_IN_POSTGRESQL = _IN_SQLITE.replace("?", "%s")
+_SHARE_IN_POSTGRESQL = (
+    f" AND substring(state FROM {_KEY_BYTE} FOR 1) >= %s AND substring(state FROM {_KEY_BYTE} FOR 1) < %s"
+)
+_ORDER = " ORDER BY 1"
 
 _ARRAY_32 = b"\xdd"
 
@@ -59,6 +64,26 @@ class ScannedUse(msgspec.Struct, array_like=True, gc=False):
     last_at: int | None = None
 
 
+class Share(msgspec.Struct, frozen=True):
+    """One of several parts of all uses, such that nearly always all uses of a key are in one.
+
+    Keys of a part lie side by side in a table's tree, so that several parts do not split each other's pages.
+    """
+
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def bounds(self) -> tuple[bytes, bytes]:
+        """The byte of the key from which on and up to which, as byte strings that compare so."""
+        first, end = (part * 256 // self.parts for part in (self.part, self.part + 1))
+        # A state that is too short for one has the empty string there, which is less than any byte.
+        return bytes([first]) if first else b"", bytes([end]) if end < 256 else b"\xff\xff"  # noqa: PLR2004
+
+
+EVERYTHING = Share()
+
+
 class Source(msgspec.Struct, frozen=True):
     """How another process opens the same database to read it; may hold a password."""
 
@@ -83,12 +108,18 @@ def decode_uses(rows: Sequence[Row]) -> list[ScannedUse]:
     return uses
 
 
-def scan(kind: str, driver: Any, after: int, until: int) -> Iterator[list[Row]]:  # noqa: ANN401
-    """The uses at the positions after one and up to another, in order, in batches."""
+def scan(
+    kind: str,
+    driver: Any,  # noqa: ANN401 - either driver's connection
+    after: int,
+    until: int,
+    share: Share = EVERYTHING,
+) -> Iterator[list[Row]]:
+    """The uses of a share at the positions after one and up to another, in order, in batches."""
     while after < until:
         # A reading that never ends would keep SQLite's journal from starting anew.
         end = min(after + READING_SIZE, until)
-        rows = iter(_IN[kind](driver, after, end))
+        rows = iter(_IN[kind](driver, after, end, share))
         while batch := list(islice(rows, BATCH_SIZE)):
             yield batch
         after = end
@@ -107,12 +138,20 @@ def opened(source: Source) -> Iterator[Any]:
         yield connection
 
 
-def _in_sqlite(driver: sqlite3.Connection, after: int, until: int) -> Iterable[Row]:
-    return driver.execute(_IN_SQLITE, (after, until))
+def _in_sqlite(driver: sqlite3.Connection, after: int, until: int, share: Share) -> Iterable[Row]:
+    if share == EVERYTHING:
+        return driver.execute(_IN_SQLITE + _ORDER, (after, until))
+    return driver.execute(_IN_SQLITE + _SHARE_IN_SQLITE + _ORDER, (after, until, *share.bounds))
 
 
-def _in_postgresql(driver: Any, after: int, until: int) -> Iterator[Row]:  # noqa: ANN401
-    with driver.cursor() as cursor, cursor.copy(_IN_POSTGRESQL, (after, until)) as copy:
+def _in_postgresql(driver: Any, after: int, until: int, share: Share) -> Iterator[Row]:  # noqa: ANN401
+    query, values = _IN_POSTGRESQL, list[int | bytes]((after, until))
+    if share != EVERYTHING:
+        query, values = query + _SHARE_IN_POSTGRESQL, [*values, *share.bounds]
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY ({query}{_ORDER}) TO STDOUT (FORMAT BINARY)", values) as copy,
+    ):
         copy.set_types(["int8", "bytea"])
         yield from copy.rows()
 

@@ -97,7 +97,7 @@ def fill(
     wanted = [name for name in USE_TABLES if name + tables.suffix in tables.metadata.tables]
     with _counting(source, until, wanted) as answering:
         latest_at = _fill_lives(source, tables, until, writing) if tables.has_lives else 0
-        passed: dict[int, float] = {}
+        passed: dict[int, int] = {}
         for answer in _explained(source, answering):
             match answer:
                 case Piece():
@@ -105,12 +105,12 @@ def fill(
                         _keep_small(connection)
                         _add_new(connection, tables, answer)
                 case Reached():
-                    passed[answer.part] = answer.passed / answer.positions
+                    passed[answer.part] = answer.position
                 case Counted():
-                    passed[answer.part] = 1
+                    passed[answer.part] = until
                     latest_at = max(latest_at, answer.latest_at)
             if on_progress and passed:
-                on_progress(int(until * sum(passed.values()) / len(passed)), until)
+                on_progress(sum(passed.values()) // len(passed), until)
     with writing() as connection:
         rows.reach(connection, tables, until, latest_at)
 

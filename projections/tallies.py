@@ -1,7 +1,7 @@
 """Counted groups of uses, held as plain numbers: an object a group would take ten times the memory."""
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -84,6 +84,55 @@ class Tallies(Generic[G]):
                 numbers[place + 3], numbers[place + 5] = last_at, position
             numbers[place + 7] = position
 
+    def take_singles(
+        self, groups: Iterable[G], positions: Iterable[int], moments: Iterable[int], errors: Iterable[int]
+    ) -> None:
+        """Add events of one use each, at one moment, which is an error (1) or none (0)."""
+        places, numbers = self._places, self._numbers
+        for group, position, at, error in zip(groups, positions, moments, errors, strict=True):
+            place = places.get(group)
+            if place is None:
+                places[group] = len(numbers)
+                numbers.extend((1, error, at, at, position, position, position, position))
+                continue
+            numbers[place] += 1
+            if error:
+                numbers[place + 1] += 1
+            if at > numbers[place + 3]:
+                numbers[place + 3], numbers[place + 5] = at, position
+            elif at < numbers[place + 2]:
+                numbers[place + 2], numbers[place + 4] = at, position
+            numbers[place + 7] = position
+
+    def take_tally(self, group: G, tally: Sequence[int]) -> None:
+        """Add what was counted elsewhere: the eight numbers of a tally, whatever events they are of."""
+        place = self._places.get(group)
+        if place is None:
+            self._places[group] = len(self._numbers)
+            self._numbers.extend(tally)
+            return
+        uses, errors, first_at, last_at, first, last, low, high = self._numbers[place : place + NUMBERS]
+        first_at, first = min((first_at, first), (tally[2], tally[4]))
+        last_at, last = max((last_at, -last), (tally[3], -tally[5]))
+        self._numbers[place : place + NUMBERS] = array(
+            "q",
+            (
+                uses + tally[0],
+                errors + tally[1],
+                first_at,
+                last_at,
+                first,
+                -last,
+                min(low, tally[6]),
+                max(high, tally[7]),
+            ),
+        )
+
+    def tallies(self) -> Iterator[tuple[G, Sequence[int]]]:
+        """Each group with the eight numbers of its tally."""
+        for group, place in self._places.items():
+            yield group, self._numbers[place : place + NUMBERS]
+
     def pieces(
         self, table: str, groups: Iterable[G], names: Callable[[Sequence[G]], list[list[Any]]]
     ) -> Iterator[Piece]:
@@ -97,6 +146,6 @@ class Tallies(Generic[G]):
             yield Piece(table, names(part), numbers.tobytes())
 
     @property
-    def groups(self) -> Iterable[G]:
+    def groups(self) -> Collection[G]:
         """The groups, in the order in which they came."""
         return self._places.keys()

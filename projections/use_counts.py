@@ -3,12 +3,10 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import compress
 from typing import Any, TypeAlias, TypeVar
 
-import msgspec
-
 from ledger.use_scan import Row, ScannedUse, decode_uses
+from ledger.use_shape import PlainUses, decode_tail, plain_uses
 from projections.tallies import Piece, Span, Tallies
 
 DAY_US = 86_400_000_000
@@ -18,6 +16,8 @@ USE_TABLES = (USAGE, DAYS, ADDRESSES)
 
 # How many groups may be held, at about 170 bytes each.
 TOTALS_HELD = 600_000
+# And how many tails, at about 350 bytes.
+TAILS_HELD = 200_000
 DAY_ROWS_HELD = 120_000
 
 N = TypeVar("N")
@@ -35,38 +35,53 @@ class _Numbering(dict[N, int]):
         return number
 
 
-class Share(msgspec.Struct, frozen=True):
-    """One of several parts of all keys, by the first byte of their ids, which is random.
-
-    A part's rows lie side by side in a table's tree, so that several parts do not split each other's pages.
-    """
-
-    part: int = 0
-    parts: int = 1
-
-
-EVERYTHING = Share()
-
-
 class UseCounts:
     """Uses counted by service and caller, by day and by address, or in some of these tables only."""
 
-    def __init__(self, tables: Collection[str] = USE_TABLES, share: Share = EVERYTHING) -> None:
+    def __init__(self, tables: Collection[str] = USE_TABLES) -> None:
         self.latest_at = 0
         self._tables = tables
-        self._share = share
+        self._has_totals = USAGE in tables or ADDRESSES in tables
         self._days: dict[int, Tallies[bytes]] = defaultdict(Tallies)
+        # By all that plain uses say but for their moments: what these are of is found out once, in the end.
+        self._by_tail: Tallies[bytes] = Tallies()
         self._forget_totals()
 
     def take(self, rows: Sequence[Row]) -> None:
         """Count stored uses, which come in the order of the ledger."""
-        positions, uses = self._ours([position for position, _ in rows], decode_uses(rows))
+        positions, states = zip(*rows, strict=True)
+        plain = plain_uses(states, self._by_tail.groups)
+        if plain is None:
+            self._take_others(rows)
+        else:
+            self._take_plain(positions, plain)
+
+    def _take_plain(self, positions: Sequence[int], plain: PlainUses) -> None:
+        moments, errors = plain.moments, plain.errors
+        latest_at = max(moments)
+        self.latest_at = max(self.latest_at, latest_at)
+        if self._has_totals:
+            self._by_tail.take_singles(plain.tails, positions, moments, errors)
+        if DAYS not in self._tables:
+            return
+        day = latest_at // DAY_US
+        if min(moments) // DAY_US == day:
+            # As most batches are.
+            self._days[day].take_singles(plain.keys, positions, moments, errors)
+            return
+        by_day: dict[int, list[int]] = defaultdict(list)
+        for place, at in enumerate(moments):
+            by_day[at // DAY_US].append(place)
+        columns: tuple[Sequence[Any], ...] = (plain.keys, positions, moments, errors)
+        for day, places in by_day.items():
+            self._days[day].take_singles(*([column[place] for place in places] for column in columns))
+
+    def _take_others(self, rows: Sequence[Row]) -> None:
+        uses = decode_uses(rows)
         spans = [
             (position, use.occurred_at, use.last_at or use.occurred_at, use.count, use.error_count)
-            for position, use in zip(positions, uses, strict=True)
+            for (position, _), use in zip(rows, uses, strict=True)
         ]
-        if not spans:
-            return
         self.latest_at = max(self.latest_at, *(span[2] for span in spans))
         keys = [self._keys[use.key_id] << _SHIFT for use in uses]
         if USAGE in self._tables:
@@ -80,22 +95,27 @@ class UseCounts:
         """What is too much to be held, and no longer is once it was handed out."""
         if sum(map(len, self._days.values())) > DAY_ROWS_HELD:
             yield from self._hand_out_days(self._finished_days())
+        if len(self._by_tail) > TAILS_HELD:
+            self._settle()
         if len(self._usage) + len(self._by_address) > TOTALS_HELD:
             yield from self._hand_out_totals()
 
     def rest(self) -> Iterator[Piece]:
         """All that is held, which then no longer is."""
         yield from self._hand_out_days(sorted(self._days))
+        self._settle()
         yield from self._hand_out_totals()
 
-    def _ours(
-        self, positions: list[int], uses: list[ScannedUse]
-    ) -> tuple[Sequence[int], Sequence[ScannedUse]]:
-        part, parts = self._share.part, self._share.parts
-        if parts == 1:
-            return positions, uses
-        mine = [use.key_id[0] * parts >> 8 == part for use in uses]
-        return list(compress(positions, mine)), list(compress(uses, mine))
+    def _settle(self) -> None:
+        """Add to the totals what was counted by tails."""
+        by_tail, self._by_tail = self._by_tail, Tallies()
+        for tail, tally in by_tail.tallies():
+            use = decode_tail(tail)
+            key = self._keys[use.key_id] << _SHIFT
+            if USAGE in self._tables:
+                self._usage.take_tally(key | self._callers[use.service, use.caller or ""], tally)
+            if ADDRESSES in self._tables and use.origin is not None and use.origin.source_ip is not None:
+                self._by_address.take_tally(key | self._addresses[use.origin.source_ip], tally)
 
     def _take_usage(self, keys: Sequence[int], uses: Sequence[ScannedUse], spans: Spans) -> None:
         callers = self._callers

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import pairwise
 from multiprocessing.connection import Connection, wait
 from os import dup
 from subprocess import PIPE, Popen
@@ -11,8 +10,7 @@ from typing import IO, cast
 
 from ledger.database import ConnectionLost
 from ledger.errors import LedgerCorrupt, LedgerUnavailable
-from ledger.use_scan import Source
-from projections.use_counts import Share
+from ledger.use_scan import Share, Source
 from projections.use_task import Answer, Counted, Failed, Failure, Task, decode_answer, encode
 
 # `-P`: whatever lies in the working folder is none of this program's.
@@ -27,20 +25,8 @@ def crew(tasks: Iterable[Task]) -> Iterator[Iterator[Answer]]:
 
 
 def tasks_of(source: Source, until: int, tables: Sequence[str], workers: int) -> list[Task]:
-    """The work in as many parts.
-
-    For one table each part is a stretch of the ledger, which is read and decoded once. For several that would
-    take too much memory, as each process would hold all keys: there a part is a share of the keys, which
-    holds only what these need, and reads all.
-    """
-    if len(tables) > 1:
-        shares = (Share(part, workers) for part in range(workers))
-        return [Task(source, until, list(tables), share=share, part=share.part) for share in shares]
-    ends = [until * part // workers for part in range(workers + 1)]
-    return [
-        Task(source, end, list(tables), after=after, part=part)
-        for part, (after, end) in enumerate(pairwise(ends))
-    ]
+    """The work in as many parts, by keys: together they hold no more than one would."""
+    return [Task(source, until, list(tables), Share(part, workers)) for part in range(workers)]
 
 
 @contextmanager

@@ -6,30 +6,27 @@ from typing import TypeAlias
 
 import msgspec
 
-from ledger.use_scan import Source, opened, scan
+from ledger.use_scan import EVERYTHING, Share, Source, opened, scan
 from projections.tallies import Piece
-from projections.use_counts import EVERYTHING, Share, UseCounts
+from projections.use_counts import UseCounts
 
 REACHED_EVERY = 50_000
 
 
 class Task(msgspec.Struct, frozen=True):
-    """One part of several: to count a share's uses after a position and up to another, for some tables."""
+    """To count a share's uses up to a position, for some tables."""
 
     source: Source
     until: int
     tables: list[str]
-    after: int = 0
     share: Share = EVERYTHING
-    part: int = 0
 
 
 class Reached(msgspec.Struct, frozen=True, tag="reached"):
-    """How many of its part's positions one of those who share the work has come past, and of how many."""
+    """How far one of those who share the work has come."""
 
     part: int
-    passed: int
-    positions: int
+    position: int
 
 
 class Counted(msgspec.Struct, frozen=True, tag="counted"):
@@ -62,14 +59,14 @@ decode_answer = msgspec.msgpack.Decoder(Answer | Failed).decode
 
 def answers(task: Task) -> Iterator[Answer]:
     """What comes of a task, as it comes."""
-    counts, due = UseCounts(task.tables, task.share), task.after + REACHED_EVERY
+    counts, due = UseCounts(task.tables), REACHED_EVERY
     with opened(task.source) as driver:
-        for rows in scan(task.source.kind, driver, task.after, task.until):
+        for rows in scan(task.source.kind, driver, 0, task.until, task.share):
             counts.take(rows)
             position = rows[-1][0]
             if position >= due:
-                yield Reached(task.part, position - task.after, task.until - task.after)
+                yield Reached(task.share.part, position)
                 due = position + REACHED_EVERY
                 yield from counts.overflow()
     yield from counts.rest()
-    yield Counted(task.part, counts.latest_at)
+    yield Counted(task.share.part, counts.latest_at)

@@ -113,6 +113,7 @@ def test_rows_are_the_same_however_the_work_is_shared_and_handed_out(
         at_once = counted(office, 1, names)
 
         patch.setattr(use_counts, "TOTALS_HELD", held)
+        patch.setattr(use_counts, "TAILS_HELD", held)
         patch.setattr(use_counts, "DAY_ROWS_HELD", held)
         patch.setattr(use_task, "REACHED_EVERY", held)
         patch.setattr(use_scan, "BATCH_SIZE", held)
@@ -120,6 +121,26 @@ def test_rows_are_the_same_however_the_work_is_shared_and_handed_out(
         patch.setattr(tallies, "PIECE_ROWS", held)
 
         assert counted(office, parts, names) == at_once
+
+
+@settings(max_examples=50)
+@given(st.lists(uses(st.sampled_from(OUTSIDE)), max_size=40), st.integers(1, 4))
+def test_rows_are_the_same_whether_uses_are_taken_apart_by_bytes_or_decoded_each(
+    place: Place, items: list[Item], held: int
+) -> None:
+    with (
+        place.ledger() as address,
+        closing(Office(address)) as office,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        office.record(items)
+        patch.setattr(use_scan, "BATCH_SIZE", held)
+        patch.setattr(use_counts, "TAILS_HELD", held)
+        by_bytes = counted(office, 1, USE_TABLES)
+
+        patch.setattr(use_counts, "plain_uses", lambda _states, _known: None)
+
+        assert counted(office, 1, USE_TABLES) == by_bytes
 
 
 @pytest.mark.parametrize("table", USE_TABLES)

@@ -1,0 +1,85 @@
+"""The states of plain uses, taken apart by bytes: most uses say the same as another but for their moment.
+
+A use is plain where it is one, happened at one moment, and is an error or none. All that its state says after
+the two moments at its beginning, its tail, need then be decoded only once for all uses that share it.
+"""
+
+from collections.abc import Collection, Sequence
+from itertools import filterfalse
+from struct import Struct
+
+import msgspec
+
+from ledger.use_scan import Origin
+
+# A list of thirteen, of which the first two are whole numbers of eight bytes.
+_HEAD = Struct(">HQBQ")
+_LIST_AND_NUMBER, _NUMBER = 0x9DCF, 0xCF
+_LIST_OF_THE_REST = b"\x9b"
+# Where a tail has the key's id and, counted from its end, whether the use was an error.
+_KEY = slice(39, 55)
+_ERRORS = -2
+
+
+class Tail(msgspec.Struct, array_like=True, gc=False):
+    """What a plain use says but for its moments, field for field."""
+
+    organization_id: msgspec.Raw
+    actor_id: msgspec.Raw
+    authentication: int
+    key_id: bytes
+    service: str
+    caller: str | None
+    reporter: msgspec.Raw
+    origin: Origin | None
+    count: int
+    error_count: int
+    last_at: int | None
+
+
+class PlainUses(msgspec.Struct, frozen=True):
+    """Moments and tails of plain uses, in their order."""
+
+    moments: Sequence[int]
+    tails: Sequence[bytes]
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The id of each one's key."""
+        return [tail[_KEY] for tail in self.tails]
+
+    @property
+    def errors(self) -> list[int]:
+        """Whether each was an error: 1 or 0."""
+        return [tail[_ERRORS] for tail in self.tails]
+
+
+_decode = msgspec.msgpack.Decoder(Tail).decode
+
+
+def plain_uses(states: Sequence[bytes], known: Collection[bytes]) -> PlainUses | None:
+    """The uses that states hold if all are plain; `known` are tails of which that has been seen."""
+    heads = b"".join([state[: _HEAD.size] for state in states])
+    if len(heads) != _HEAD.size * len(states):
+        return None
+    lists, moments, numbers, _ = zip(*_HEAD.iter_unpack(heads), strict=True)
+    if set(lists) != {_LIST_AND_NUMBER} or set(numbers) != {_NUMBER}:
+        return None
+    tails = [state[_HEAD.size :] for state in states]
+    if not all(map(_is_plain, filterfalse(known.__contains__, set(tails)))):
+        return None
+    return PlainUses(moments, tails)
+
+
+def decode_tail(tail: bytes) -> Tail:
+    """What the tail of a plain use says."""
+    return _decode(_LIST_OF_THE_REST + tail)
+
+
+def _is_plain(tail: bytes) -> bool:
+    try:
+        told = decode_tail(tail)
+    except msgspec.MsgspecError:
+        return False
+    is_one = told.count == 1 and told.error_count <= 1 and told.last_at is None
+    return is_one and told.key_id == tail[_KEY] and told.error_count == tail[_ERRORS]
