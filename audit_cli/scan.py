@@ -83,7 +83,7 @@ def scan(
     sweep = Sweep(paths, prefix, label, history=history)
     if offline:
         result = _unasked(sweep)
-        _print(result, form)
+        _print(result, form, sweep.here)
     else:
         result = _asked(options, sweep, form, dry_run=dry_run, revoke=revoke, yes=yes)
     if result.reaches(fail_on):
@@ -116,7 +116,7 @@ def _asked(
         if result.keys and not dry_run:
             leaks = [LeakedAt(parse_id(key.id), str(place)) for key in result.keys for place in key.places]
             result.recorded = Leaks(session.ledger, session.organization, session.actor).report(leaks)
-        _print(result, form)
+        _print(result, form, sweep.here)
         if revoke and result.live:
             _revoke(session, result, dry_run=dry_run, yes=yes)
         elif result.live:
@@ -138,9 +138,9 @@ def _revoke(session: "Session", result: "ScanResult", *, dry_run: bool, yes: boo
     revoke_all(session, [session.key(key.id) for key in result.live], REASON)
 
 
-def _print(result: "ScanResult", form: Form) -> None:
+def _print(result: "ScanResult", form: Form, here: str) -> None:
     from audit_cli.reports.scan import render_scan, summary
 
-    console.result(render_scan(result, form))
+    console.result(render_scan(result, form, here))
     for line in summary(result):
         console.note(line)

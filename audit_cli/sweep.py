@@ -35,6 +35,7 @@ class Sweep:
         self._prefixes = prefixes
         self._history = history
         self._naming = Naming(str(Path.cwd()), label)
+        self.here = self._naming(str(Path.cwd()))
         self._haul = Haul()
         self._walk = Walk(self._named, self._haul, self._naming)
 

@@ -18,15 +18,15 @@ _DAY = len("2024-05-31")
 _UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
-def render_scan(result: ScanResult, form: Literal["table", "json", "sarif"]) -> str:
-    """The result in a format."""
+def render_scan(result: ScanResult, form: Literal["table", "json", "sarif"], here: str) -> str:
+    """The result in a format; `here` is what its places call the current folder."""
     match form:
         case "table":
             return "".join(f"{line}\n" for line in _lines(result)) or "No secret was found.\n"
         case "json":
             return _indented(_document(result))
         case "sarif":
-            return _indented(sarif(result))
+            return _indented(sarif(result, here))
         case _:
             assert_never(form)
 

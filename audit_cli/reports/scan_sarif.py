@@ -1,7 +1,6 @@
 """What a scan found as SARIF 2.1.0, so that code scanning shows it beside the line."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -37,7 +36,7 @@ _RULES = [
 ]
 
 
-def sarif(result: ScanResult) -> dict[str, Any]:
+def sarif(result: ScanResult, here: str) -> dict[str, Any]:
     """A log of one run with a result for each place; a key that has ended is only a note."""
     return {
         "$schema": _SCHEMA,
@@ -47,24 +46,24 @@ def sarif(result: ScanResult) -> dict[str, Any]:
                 "tool": {"driver": {"name": "keyledger", "version": __version__, "rules": _RULES}},
                 "automationDetails": {"id": "keyledger/scan/"},
                 "invocations": [{"executionSuccessful": result.haul.unreadable_count == 0}],
-                "results": list(_results(result)),
+                "results": list(_results(result, f"{here}/")),
             }
         ],
     }
 
 
-def _results(result: ScanResult) -> Iterator[dict[str, Any]]:
+def _results(result: ScanResult, here: str) -> Iterator[dict[str, Any]]:
     for key in result.keys:
         text = f"The secret of the key {printable(key.name)} ({key.short_id}), which is {key.state}."
         for place in key.places:
-            yield _result(_LEAKED, "error" if key.is_live else "note", text, place, key.id)
+            yield _result(_LEAKED, "error" if key.is_live else "note", text, place, key.id, here)
     for stray in result.strays:
         text = f"A secret of an API key: {stray.masked}."
         for place in stray.places:
-            yield _result(_UNKNOWN, "error", text, place, stray.masked)
+            yield _result(_UNKNOWN, "error", text, place, stray.masked, here)
 
 
-def _result(rule: str, level: str, text: str, place: Place, subject: str) -> dict[str, Any]:
+def _result(rule: str, level: str, text: str, place: Place, subject: str, here: str) -> dict[str, Any]:
     return {
         "ruleId": rule,
         "level": level,
@@ -72,7 +71,7 @@ def _result(rule: str, level: str, text: str, place: Place, subject: str) -> dic
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(place)},
+                    "artifactLocation": {"uri": _uri(place, here)},
                     "region": {"startLine": place.line},
                 }
             }
@@ -82,6 +81,6 @@ def _result(rule: str, level: str, text: str, place: Place, subject: str) -> dic
     }
 
 
-def _uri(place: Place) -> str:
+def _uri(place: Place, here: str) -> str:
     """Relative to the current folder, as code scanning wants it; what is elsewhere by its whole path."""
-    return quote(place.path.removeprefix(f"{Path.cwd()}/"))
+    return quote(place.path.removeprefix(here))

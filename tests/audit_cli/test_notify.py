@@ -100,6 +100,15 @@ def test_address_and_secret_may_stand_in_files(keyledger: Door, hook: Hook, tmp_
     )
 
 
+def test_a_file_that_systemd_hands_over_is_taken(keyledger: Door, hook: Hook, tmp_path: Path) -> None:
+    # given the rights that an access list's mask shows
+    (tmp_path / "url").write_text(hook.url)
+    (tmp_path / "url").chmod(0o440)
+    keyledger.environment["KEYLEDGER_NOTIFY_URL_FILE"] = str(tmp_path / "url")
+
+    assert keyledger("audit", "--notify").status == 0
+
+
 @pytest.mark.parametrize("content", [None, "", "x" * 5_000])
 def test_a_file_that_holds_no_address_is_told_before_the_audit(
     keyledger: Door, tmp_path: Path, content: str | None

@@ -262,12 +262,13 @@ def test_archives_and_links_are_told(keyledger: Door, tmp_path: Path) -> None:
     assert "1 archive not opened. 1 link not followed." in answer.err
 
 
-def test_code_scanning_is_told_the_lines(keyledger: Door, tmp_path: Path) -> None:
+@pytest.mark.parametrize("label", [(), ("--label", "acme/payments")], ids=["unlabelled", "labelled"])
+def test_code_scanning_is_told_the_lines(keyledger: Door, tmp_path: Path, label: tuple[str, ...]) -> None:
     key = keyledger.create("billing-worker")
     put(tmp_path, "src/a b.env", f"x\n{key['secret']}")
     put(tmp_path, "src/c", NOBODYS)
 
-    text = keyledger("scan", "src", "--format", "sarif").out
+    text = keyledger("scan", "src", "--format", "sarif", *label).out
 
     SarifLog.model_validate_json(text)
     (run,) = json.loads(text)["runs"]
