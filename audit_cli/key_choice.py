@@ -10,6 +10,7 @@ from audit_cli.completion import complete_key
 if TYPE_CHECKING:
     from audit_cli.session import Session
     from ledger.credentials import Credential
+    from projections.audit.remedy import Action
     from projections.key_record import KeyRecord
 
 KeysArgument: TypeAlias = Annotated[
@@ -18,7 +19,7 @@ KeysArgument: TypeAlias = Annotated[
 ]
 WhereOption: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="EXPRESSION", help="All active keys such as 'service=pay* and owner=bob'."),
+    typer.Option(metavar="EXPRESSION", help="All keys such as 'service=pay* and owner=bob'."),
 ]
 
 _SHOWN = 5
@@ -29,12 +30,16 @@ def named(session: "Session", references: list[str]) -> "list[Credential]":
     return list({key.key_id: key for key in map(session.key, references)}.values())
 
 
-def meant(session: "Session", expression: str, elsewhere: str) -> "list[Credential]":
+def meant(
+    session: "Session", expression: str, elsewhere: str, action: "Action | None" = None
+) -> "list[Credential]":
     """The keys minted here that an expression means and that are not revoked.
 
-    Of those of other sources it is only told, in a sentence that `elsewhere` begins.
+    Of those of other sources it is only told, in a sentence that `elsewhere` begins; where `action` says what
+    is to be done with them, by the commands to type.
     """
     from ledger.ids import format_id
+    from projections.audit.remedy import remedy
 
     records = records_meant(session, expression)
     outside = [record for record in records if not record.is_minted_here]
@@ -42,6 +47,9 @@ def meant(session: "Session", expression: str, elsewhere: str) -> "list[Credenti
         names = ", ".join(record.external_id or record.name for record in outside[:_SHOWN])
         more = f" and {len(outside) - _SHOWN} more" if len(outside) > _SHOWN else ""
         console.note(f"{elsewhere} where they were minted, not here: {names}{more}")
+    if action is not None:
+        for record in outside:
+            console.note(f"  {remedy(action, record)}")
     return [session.key(format_id(record.id)) for record in records if record.is_minted_here]
 
 

@@ -41,10 +41,11 @@ def revoke(
     if bool(keys) is (where is not None):
         raise typer.BadParameter("say which keys, or which they are with --where")
     with open_session(options) as session:
-        require_admin(session.actor, "revoke keys")
-        chosen = _named(session, keys or []) if where is None else meant(session, where, "To be revoked")
+        if not dry_run:
+            require_admin(session.actor, "revoke keys")
+        chosen = _named(session, keys or []) if where is None else _meant(session, where)
         if not chosen:
-            console.note("No active key is such a one; nothing was revoked.")
+            console.note("No key that is not revoked yet is such a one; nothing was revoked.")
             return
         if dry_run:
             console.result(plan(session, chosen))
@@ -62,6 +63,12 @@ def _named(session: "Session", references: list[str]) -> "list[Credential]":
     for key in chosen:
         _require_revocable(session, key)
     return chosen
+
+
+def _meant(session: "Session", expression: str) -> "list[Credential]":
+    from projections.audit.remedy import Action
+
+    return meant(session, expression, "To be revoked", Action.REVOKE)
 
 
 def revoke_all(session: "Session", keys: "list[Credential]", reason: str | None) -> None:

@@ -47,16 +47,25 @@ def waive(
     from audit_cli.wording import moment
     from ledger.moments import MICROSECOND
     from ledger.waivers import Waivers, WaiverTerms
-    from projections.audit.rules import find_rule
+    from projections.audit.measure import Measures
+    from projections.audit.rule import context_of
+    from projections.audit.rules import RULES, find_rule
 
     chosen = find_rule(rule)
-    longest = policy_in_force(options, None, {}).max_waiver
+    policy = policy_in_force(options, None, {})
     with open_session(options) as session:
         credential = session.key(key)
+        with session.view() as view:
+            record = view.record(credential.key_id)
+        measure = Measures(policy, RULES).of(record)
+        longest = measure.policy.max_waiver
         at = session.now + end.at // MICROSECOND if isinstance(end.at, timedelta) else end.at
         waivers = Waivers(session.ledger, session.organization, session.actor)
         waivers.waive(credential, chosen.id, WaiverTerms(reason, owner, at), longest)
+        found = chosen.check(record, context_of(record, session.now, measure.policy))
     console.result(f"Waived {chosen.id} for {credential.name or key} until {moment(at)}.\n")
+    if found is None:
+        console.note("As of now that rule finds nothing wrong with this key.")
 
 
 @command(app, "unwaive")
@@ -93,6 +102,9 @@ def waivers(options: Options, form: FormatOption = "table") -> None:
         now, org, position = session.now, session.organization.name, view.position
     if form == "json":
         console.result_json(waivers_document(org, position, told, now))
+        return
+    if not told:
+        console.note("Nothing is waived.")
         return
     headers = ("Rule", "Key", "Until", "State", "Owner", "Reason")
     console.result(console.table(headers, [_row(*each, now) for each in told], flexible=(1, 4, 5)))

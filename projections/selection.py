@@ -15,8 +15,8 @@ Values: TypeAlias = Callable[[KeyRecord, int], Collection[str]]
 
 
 def _last_source(record: KeyRecord, _as_of: int) -> Collection[str]:
-    latest = max(record.addresses, key=lambda address: address.last_at, default=None)
-    return () if latest is None else (latest.source_ip,)
+    last_at = max((address.last_at for address in record.addresses), default=None)
+    return {address.source_ip for address in record.addresses if address.last_at == last_at}
 
 
 # What a key has under each name; a condition holds where one of the values fits its pattern.
@@ -33,7 +33,8 @@ FIELDS: dict[str, Values] = {
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<word>and|or)(?=\s|$)
-          |(?P<field>[A-Za-z_]+)\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"]+))(?=\s|$))""",
+          |(?P<field>[A-Za-z_]+)\s*=\s*
+           (?:"(?P<quoted>[^"]*)"|'(?P<single>[^']*)'|(?P<plain>[^\s"'][^\s"]*))(?=\s|$))""",
     re.VERBOSE | re.IGNORECASE,
 )
 
@@ -85,8 +86,8 @@ def _condition(token: re.Match[str]) -> Condition:
         close = get_close_matches(field, FIELDS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(FIELDS)}"
         raise InvalidInput(f"keys cannot be chosen by {field!r}; {hint}")
-    pattern = token["plain"] if token["quoted"] is None else token["quoted"]
-    return Condition(field, pattern)
+    given = (token["quoted"], token["single"], token["plain"])
+    return Condition(field, next(pattern for pattern in given if pattern is not None))
 
 
 def _wrong(text: str, place: int, *, expects_condition: bool) -> InvalidInput:

@@ -8,7 +8,7 @@ import msgspec
 from ledger import ids
 from ledger.moments import format_moment
 from projections.audit.remedy import remedy
-from projections.audit.rule import Context, Rule, Verdict
+from projections.audit.rule import Context, Rule, Verdict, verdict
 from projections.audit.severity import Severity
 from projections.key_record import KeyRecord
 from projections.marks import Waiver
@@ -56,7 +56,7 @@ def finding_id(rule_id: str, key_id: bytes) -> str:
 def findings_on(record: KeyRecord, context: Context, rules: Iterable[Rule]) -> list[Finding]:
     """What the rules say of a key."""
     judged = ((rule, rule.check(record, context)) for rule in rules)
-    return [_finding(rule, record, verdict, context.as_of) for rule, verdict in judged if verdict is not None]
+    return [_finding(rule, record, found, context.as_of) for rule, found in judged if found is not None]
 
 
 def worst_first(finding: Finding) -> tuple[int, str, str, str]:
@@ -73,10 +73,10 @@ def open_at_least(findings: Iterable[Finding], threshold: Severity) -> list[Find
     ]
 
 
-def _finding(rule: Rule, record: KeyRecord, verdict: Verdict, as_of: int) -> Finding:
+def _finding(rule: Rule, record: KeyRecord, found: Verdict, as_of: int) -> Finding:
     waiver = record.marks.waiver(rule.id)
     if waiver is not None and waiver.expires_at <= as_of:
-        waiver = None
+        found, waiver = _accepted_until(waiver, found), None
     return Finding(
         id=finding_id(rule.id, record.id),
         rule=rule.id,
@@ -85,11 +85,18 @@ def _finding(rule: Rule, record: KeyRecord, verdict: Verdict, as_of: int) -> Fin
         key_id=ids.format_id(record.id),
         key_name=record.name,
         external_id=record.external_id,
-        message=verdict.message,
-        evidence=verdict.evidence,
+        message=found.message,
+        evidence=found.evidence,
         remedy=remedy(rule.action, record),
         waiver=None if waiver is None else _told(waiver),
     )
+
+
+def _accepted_until(waiver: Waiver, found: Verdict) -> Verdict:
+    """A finding whose waiver is over says so: somebody meant to have resolved it by then."""
+    by_whom = f" by {waiver.owner}" if waiver.owner else ""
+    over = f"the waiver{by_whom} ended {format_moment(waiver.expires_at)} ({waiver.reason})"
+    return verdict(f"{found.message}; {over}", *found.evidence, waiver.position)
 
 
 def _told(waiver: Waiver) -> FindingWaiver:

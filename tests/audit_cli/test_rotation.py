@@ -294,6 +294,36 @@ def test_keys_are_revoked_by_what_they_have_in_common(keyledger: Door) -> None:
     assert "nothing was revoked" in keyledger.well("key", "revoke", "--where", "service=pay", "--yes").err
 
 
+def test_a_choice_is_rehearsed_by_who_may_only_read_and_carried_out_by_an_admin(keyledger: Door) -> None:
+    keyledger.create("billing", "--owner", "bob@example.com")
+    keyledger.create("deploy", "--owner", "ops")
+    keyledger.well("member", "add", "bob@example.com", "--role", "member")
+    revoke = ("key", "revoke", "--where", "service=pay or owner='bob@example.com'", "--as", "bob@example.com")
+
+    rehearsed = keyledger.well(*revoke, "--dry-run")
+    refused = keyledger(*revoke, "--yes")
+
+    assert "billing" in rehearsed.out
+    assert "deploy" not in rehearsed.out
+    assert (refused.status, refused.err.count("\n")) == (1, 1)
+    states = {key["state"] for key in keyledger.well("key", "list", "--format", "json").json["keys"]}
+    assert states == {"active"}
+
+
+def test_of_a_chosen_key_that_was_minted_elsewhere_the_command_to_type_is_told(keyledger: Door) -> None:
+    folder = keyledger.folder / "keys"
+    folder.mkdir()
+    key = {"UserName": "kaleb", "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "Status": "Active"}
+    metadata = {"AccessKeyMetadata": [key | {"CreateDate": "2020-01-01T00:00:00Z"}]}
+    (folder / "kaleb.json").write_text(json.dumps(metadata))
+    keyledger.well("import", "iam-access-keys", str(folder))
+
+    answer = keyledger.well("key", "revoke", "--where", "owner=kaleb", "--yes")
+
+    assert "aws iam update-access-key --user-name kaleb --access-key-id AKIAIOSFODNN7EXAMPLE" in answer.err
+    assert "nothing was revoked" in answer.err
+
+
 @pytest.mark.parametrize("arguments", [(), ("billing", "--where", "name=billing")])
 def test_keys_are_named_or_described(keyledger: Door, arguments: tuple[str, ...]) -> None:
     keyledger.create("billing")

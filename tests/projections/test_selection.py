@@ -29,7 +29,9 @@ KEY = minted(name="Billing Worker", owner="bob@example.com", uses=USES, addresse
         ("caller=web-?", True),
         ("owner=BOB@example.com", True),
         ('name="billing worker"', True),
+        ("name='billing worker'", True),
         ("name = billing*", True),
+        ("owner=o'brien or owner=bob*", True),
         ("last_source=203.0.113.7", True),
         ("last_source=192.0.2.1", False),
         ("any_source=192.0.2.*", True),
@@ -46,6 +48,14 @@ def test_an_expression_means_the_keys_that_it_describes(expression: str, is_mean
     assert parse_selection(expression).means(KEY, NOW) is is_meant
 
 
+def test_of_several_addresses_at_the_last_moment_each_is_the_last() -> None:
+    at_once = tuple(AddressUse(address, 1, NOW, NOW, 9) for address in ("192.0.2.1", "192.0.2.2"))
+    key = minted(addresses=at_once)
+
+    assert all(parse_selection(f"last_source={each.source_ip}").means(key, NOW) for each in at_once)
+    assert not parse_selection("last_source=*").means(minted(addresses=()), NOW)
+
+
 @pytest.mark.parametrize(
     ("expression", "complaint"),
     [
@@ -57,6 +67,7 @@ def test_an_expression_means_the_keys_that_it_describes(expression: str, is_mean
         ("and service=a", "at 'and service=a'"),
         ("servcie=a", "did you mean 'service'"),
         ('name="open', "cannot be read"),
+        ("name='open", "cannot be read"),
         ("service=a and or owner=b", "at 'or owner=b'"),
     ],
 )
