@@ -98,25 +98,10 @@ def report_of(session: "Session", run: "Run", *, by_day: bool = False) -> "Audit
 
 def record(session: "Session", policy: "Policy", report: "AuditReport", *, everything: bool) -> bytes:
     """Append that the audit was run, and what it said; returns the run's id."""
-    import msgspec
+    from ledger.audit_runs import record_run
+    from projections.audit_record import outcome_of
 
-    from ledger.audit_runs import Outcome, record_run
-    from ledger.moments import parse_moment
-
-    outcome = Outcome(
-        judged_at=parse_moment(report.as_of),
-        position=report.position,
-        policy=msgspec.json.encode(policy.canonical(), order="sorted").decode(),
-        rules_version=report.rules_version,
-        tool_version=report.tool_version,
-        rules=tuple(report.summary.by_rule),
-        report_sha256=report.sha256(),
-        keys=report.summary.keys,
-        findings=report.summary.findings,
-        waived=report.summary.waived,
-        open_findings=b"".join(bytes.fromhex(finding.id) for finding in report.open_findings),
-        include_temporary=everything,
-    )
+    outcome = outcome_of(policy, report, include_temporary=everything)
     run_id = record_run(session.ledger, session.organization, session.actor, outcome)
     console.note(f"Recorded as run {run_id.hex()[:_SHORT]}; its digest is {report.sha256().hex()}.")
     return run_id

@@ -163,13 +163,6 @@ def _rotations(session: "Session") -> "tuple[list[Rotation], int]":
 
 def _of_key(session: "Session", rotations: "list[Rotation]", reference: str) -> "Rotation":
     """The open rotation that a key is the old or the new one of."""
-    from ledger.errors import NotFound
+    from projections.rotations import rotation_of
 
-    key_id = session.key(reference).key_id
-    for rotation in rotations:
-        if key_id == rotation.old.id:
-            return rotation
-    for rotation in rotations:
-        if key_id == rotation.old.successor_id:
-            return rotation
-    raise NotFound(f"no rotation of {reference!r} is open; `keyledger rotation status` shows those that are")
+    return rotation_of(rotations, session.key(reference).key_id)

@@ -12,7 +12,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from http_api import authorization, caller_card, check, coverage, health, keys, metrics, uses
+from http_api import (
+    audits,
+    authorization,
+    caller_card,
+    check,
+    coverage,
+    health,
+    key_changes,
+    key_creation,
+    key_revocation,
+    keys,
+    members,
+    metrics,
+    rotations,
+    uses,
+    waivers,
+)
 from http_api.checks import Checks
 from http_api.desk import Desk, system_clock
 from http_api.document import document_of
@@ -23,7 +39,23 @@ from ledger.errors import KeyledgerError, Overloaded, Refused
 from ledger.ids import RandomBytes
 
 FLUSH_INTERVAL_S = 5
-RESOURCES = (health, metrics, check, authorization, uses, coverage, caller_card, keys)
+RESOURCES = (
+    health,
+    metrics,
+    check,
+    authorization,
+    uses,
+    coverage,
+    caller_card,
+    keys,
+    key_creation,
+    key_changes,
+    key_revocation,
+    audits,
+    waivers,
+    rotations,
+    members,
+)
 
 log = logging.getLogger("http_api")
 

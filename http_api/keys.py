@@ -1,4 +1,4 @@
-"""Keys as they are: the list, and one with all that is known of it."""
+"""Keys as they are: the list, one with all that is known of it, and what happened to it."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -9,10 +9,14 @@ from http_api.bodies import answer
 from http_api.caller import CallerAtHand
 from http_api.cursors import DEFAULT_PAGE, Cursor, PageLimit, Place, page
 from http_api.desk import DeskAtHand
-from http_api.operations import LIST_KEYS
+from http_api.fields import KeyInPath
+from http_api.operations import KEY_HISTORY, LIST_KEYS, SHOW_KEY
+from http_api.problems import ProblemKind
 from http_api.routes import Answer, route
 from ledger.events import KeyKind
 from ledger.ids import format_id
+from projections.documents.history import HistoryDocument, history_document
+from projections.documents.key import KeyDocument, key_document
 from projections.documents.keys import KeysDocument
 from projections.key_record import KeyRecord
 from projections.listed_key import listed_key
@@ -59,6 +63,29 @@ def list_keys(
     shown, following = page(records, _place, limit, cursor)
     rows = [listed_key(record, now) for record in shown]
     return answer(KeysPage(organization=caller.org.name, position=position, keys=rows, next=following))
+
+
+_FINDING = (ProblemKind.NOT_FOUND, ProblemKind.AMBIGUOUS)
+
+
+@route(router, SHOW_KEY, Answer(200, KeyDocument, "The key."), problems=_FINDING)
+def show_key(desk: DeskAtHand, caller: CallerAtHand, key: KeyInPath) -> Response:
+    """A key's facts, who uses it and who was refused."""
+    key_id = desk.ledger.find_key(caller.org, key).key_id
+    with desk.view(caller.org) as view:
+        record = view.record(key_id)
+        return answer(key_document(caller.org.name, view.position, record, desk.clock()))
+
+
+@route(router, KEY_HISTORY, Answer(200, HistoryDocument, "What happened, oldest first."), problems=_FINDING)
+def key_history(desk: DeskAtHand, caller: CallerAtHand, key: KeyInPath) -> Response:
+    """The events of a key, uses apart, with who did it: `on_behalf_of` is a claim of the key that acted."""
+    key_id = desk.ledger.find_key(caller.org, key).key_id
+    with desk.view(caller.org) as view:
+        record = view.record(key_id)
+        story = view.timeline(record.id)
+        document = history_document(caller.org.name, view.position, record.id, story, view.people())
+    return answer(document)
 
 
 def _place(record: KeyRecord) -> Place:

@@ -251,6 +251,7 @@ class Ledger:
             raise InvalidInput(f"the overlap must be from 0 to {MAX_OVERLAP.days} days")
         require_admin(actor, "rotate keys")
         key = self.key(org, credential)
+        require_grantable(actor, key.scopes)
         stamp = self._stamp(org, actor, key.changed_at)
         owner = Owner(key.owner_id, key.owner)
         expires_at = succession.expires_at

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ledger.errors import NotFound
 from ledger.events import KeyState
 from ledger.moments import MICROSECOND, format_duration, format_moment
 from projections.audit.policy import Policy
@@ -128,6 +129,17 @@ def rotations_in(view: "View", now: int) -> list[Rotation]:
     records = view.records()
     since = {record.id: looked_at_since(record, now) for record in records if is_rotating(record)}
     return open_rotations(records, view.callers(since), now)
+
+
+def rotation_of(rotations: Sequence[Rotation], key_id: bytes) -> Rotation:
+    """The rotation that a key is the old or else the new one of; NotFound where it is neither."""
+    for rotation in rotations:
+        if key_id == rotation.old.id:
+            return rotation
+    for rotation in rotations:
+        if key_id == rotation.old.successor_id:
+            return rotation
+    raise NotFound("no rotation of this key is open; `keyledger rotation status` shows those that are")
 
 
 def reasons_to_wait(rotation: Rotation, quiet_for: timedelta, policy: Policy) -> list[str]:

@@ -1,7 +1,7 @@
 """Which keys an expression such as `service=payments and owner=bob@example.com` means."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TypeAlias
@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from ledger.errors import InvalidInput
+from ledger.events import KeyState
 from projections.key_record import KeyRecord
 
 Values: TypeAlias = Callable[[KeyRecord, int], Collection[str]]
@@ -59,6 +60,16 @@ class Selection(msgspec.Struct, frozen=True):
     def means(self, record: KeyRecord, as_of: int) -> bool:
         """Whether a key is meant."""
         return any(all(each.holds(record, as_of) for each in group) for group in self.groups)
+
+
+def revocable(
+    records: Iterable[KeyRecord], selection: Selection, as_of: int
+) -> tuple[list[KeyRecord], list[KeyRecord]]:
+    """The keys that are meant and not revoked yet: those minted here, and those to be revoked elsewhere."""
+    standing = (record for record in records if record.state is not KeyState.REVOKED)
+    meant = [record for record in standing if selection.means(record, as_of)]
+    here = [each for each in meant if each.is_minted_here]
+    return here, [each for each in meant if not each.is_minted_here]
 
 
 def parse_selection(text: str) -> Selection:

@@ -26,6 +26,13 @@ class MembersDocument(msgspec.Struct, frozen=True, kw_only=True):
     members: list[MemberLine]
 
 
+class MemberDocument(MemberLine, frozen=True, kw_only=True):
+    """One member of an organization."""
+
+    schema: Literal["keyledger.member/1"] = "keyledger.member/1"
+    organization: str
+
+
 def present_members(org: Organization) -> list[Member]:
     """Those who are in, by address."""
     present = (member for member in org.members.values() if not member.removed)
@@ -37,6 +44,11 @@ def members_document(org: Organization) -> MembersDocument:
     return MembersDocument(
         organization=org.name, members=[member_line(each) for each in present_members(org)]
     )
+
+
+def member_document(org: Organization, member: Member) -> MemberDocument:
+    """The document of one member."""
+    return MemberDocument(organization=org.name, **msgspec.structs.asdict(member_line(member)))
 
 
 def member_line(member: Member) -> MemberLine:
