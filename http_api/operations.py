@@ -162,4 +162,4 @@ def _lines() -> Iterator[str]:
         scopes = " or ".join(f"`{scope}`" for scope in each.scopes) or "any key"
         role = f"{each.role.value}, to be named" if each.by_person else each.role.value
         needed = "nobody is asked | |" if each.is_open else f"{scopes} | {role} | {each.cost}"
-        yield f"| `{each.method} {each.path}` | {each.summary} | {needed} |".replace("| | |", "| | | |")
+        yield f"| `{each.method} {each.path}` | {each.summary} | {needed} |"

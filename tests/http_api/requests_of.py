@@ -31,6 +31,13 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 BODIES: dict[str, Callable[[Subject], object]] = {
+    "check": lambda _subject: {"secret": "nonsense", "service": "billing"},
+    "appendUses": lambda _subject: [],
+    "declareCoverage": lambda _subject: {
+        "reporter": "billing",
+        "from": "2025-12-31T00:00:00Z",
+        "to": "2026-01-01T00:00:00Z",
+    },
     "createKey": lambda subject: {"name": subject.name},
     "changeKey": lambda _subject: {"owner": "ops"},
     "renameKey": lambda subject: {"name": subject.name},

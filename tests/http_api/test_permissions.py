@@ -22,6 +22,11 @@ CALLERS = ("nobody", "unknown", "plain", "check", "append", "read", "manage", "f
 MATRIX = """
     health           200 200 200 200 200 200 200 200 200
     readiness        200 200 200 200 200 200 200 200 200
+    metrics          200 200 200 200 200 200 200 200 200
+    check            401 401 403 200 403 403 403 403 403
+    authorize        401 401 204 204 204 204 204 204 204
+    appendUses       401 401 403 403 200 403 403 403 403
+    declareCoverage  401 401 403 403 200 403 403 403 403
     showCaller       401 401 200 200 200 200 200 200 200
     listKeys         401 401 403 403 403 200 200 200 200
     createKey        401 401 403 403 403 403 201 403 201
