@@ -23,6 +23,16 @@ def test_the_demonstration_is_the_same_every_time_and_another_with_another_seed(
     assert demo(empty, *small, "--seed", "8").out != demo(empty, *small).out
 
 
+def test_the_demonstration_can_be_had_as_a_page(empty: Door) -> None:
+    answer = demo(empty, "--keys", "12", "--days", "60", "--format", "html", "-o", "demo.html")
+
+    assert answer.status == 0
+    assert "Wrote demo.html. 12 keys" in answer.err
+    page = (empty.folder / "demo.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert 'id="heat-table"' in page
+
+
 def test_one_can_look_around_in_the_demonstration(empty: Door) -> None:
     answer = demo(empty, "--keys", "12", "--days", "60")
 
