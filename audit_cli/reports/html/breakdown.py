@@ -39,8 +39,11 @@ def _by_rule(sheet: Sheet) -> Markup:
     rows = [
         (text(rule), each, to_findings(text(f"{each.total():,}"), rule=rule, status="open"))
         for rule, each in ranked
+        if each
     ]
-    return _table("By rule", "Rule", rows, _largest(counts))
+    silent = [rule for rule, each in counts.items() if not each]
+    note = f"Nothing was found by {', '.join(silent)}." if silent else ""
+    return _table("By rule", "Rule", rows, _largest(counts), note)
 
 
 def _by_owner(sheet: Sheet) -> Markup:

@@ -4,14 +4,12 @@ from typing import Any
 
 import msgspec
 
-from audit_cli.reports.headline import told
 from audit_cli.reports.html.heat_row import HeatRow, described, packed
+from audit_cli.reports.html.line import Line
 from audit_cli.reports.html.markup import Markup
 from audit_cli.reports.html.sheet import Sheet, owner_of
 from audit_cli.reports.terminal import printable
 from projections.audit.report import AuditedKey
-
-Rows = list[list[Any]]
 
 
 class Words:
@@ -39,7 +37,7 @@ def data_block(sheet: Sheet, heat: list[HeatRow]) -> Markup:
         "firstDay": 0 if daily is None else daily.first_day,
         "days": 0 if daily is None else daily.last_day - daily.first_day + 1,
         "keys": [_key(key, words) for key in sheet.keys],
-        "findings": _findings(sheet, numbers, words),
+        "findings": [_finding(line, numbers, words) for line in sheet.lines],
         "heat": [_heat(row, numbers) for row in heat],
         "words": words.listed,
     }
@@ -67,20 +65,16 @@ def _key(key: AuditedKey, words: Words) -> list[Any]:
     ]
 
 
-def _findings(sheet: Sheet, numbers: dict[str, int], words: Words) -> Rows:
-    new = frozenset(sheet.report.since.new) if sheet.report.since else frozenset[str]()
+def _finding(line: Line, numbers: dict[str, int], words: Words) -> list[Any]:
     return [
-        [
-            numbers[finding.key_id],
-            words.number(finding.rule),
-            words.number(finding.severity),
-            words.number(finding.status),
-            int(finding.id in new),
-            printable(told(finding)),
-            finding.evidence,
-            words.number(finding.remedy.replace(finding.key_id, "{}")),
-        ]
-        for finding in sheet.report.findings
+        numbers[line.key_id],
+        words.number(line.rule),
+        words.number(line.severity),
+        words.number(line.status),
+        int(line.is_new),
+        printable(line.told),
+        line.evidence,
+        words.number(line.remedy.replace(line.key_id, "{}")),
     ]
 
 

@@ -17,6 +17,7 @@
     key: keys[row[0]], rule: word(row[1]), severity: word(row[2]), status: word(row[3]), isNew: row[4] === 1,
     told: row[5], evidence: row[6], remedy: word(row[7]).replace("{}", keys[row[0]].id),
   }));
+  const isFound = (each) => each.status === "open" || each.status === "waived";
   for (const finding of findings) {
     if (finding.status !== "open") continue;
     finding.key.found += 1;
@@ -48,15 +49,15 @@
   };
 
   const findingRow = (each) => {
-    const first = make("td", {}, make("span", { class: `badge ${each.severity}` }, each.severity));
-    if (each.status === "waived") first.append(make("span", { class: "mark" }, "waived"));
+    const first = make("td", {}, make("span", { class: `badge ${isFound(each) ? each.severity : "quiet"}` }, each.severity));
+    if (each.status !== "open") first.append(make("span", { class: "mark" }, each.status));
     if (each.isNew) first.append(make("span", { class: "mark" }, "new"));
     const said = make("td", {}, make("b", {}, each.rule), make("p", {}, each.told));
     if (each.evidence.length) {
       const noun = each.evidence.length === 1 ? "Event" : "Events";
       said.append(make("small", {}, `${noun} ${each.evidence.join(", ")}`));
     }
-    said.append(make("code", {}, each.remedy));
+    if (each.remedy) said.append(make("code", {}, each.remedy));
     return make("tr", {}, first,
       make("th", { scope: "row" }, linkTo("keys", { key: each.key.id }, null, each.key.name),
         make("small", { title: each.key.id }, each.key.id.slice(0, 8)),
@@ -114,7 +115,7 @@
     key: (key, value) => key.id === value,
   };
   const findingOrders = {
-    severity: [(each) => -RANK[each.severity]], name: [(each) => each.key.name, (each) => each.key.id],
+    severity: [(each) => (isFound(each) ? -RANK[each.severity] : 1)], name: [(each) => each.key.name, (each) => each.key.id],
     owner: [(each) => each.key.owner], rule: [(each) => each.rule],
   };
   const last = (value) => (value === null ? -1 : value);
@@ -206,7 +207,7 @@
   }
 
   const lists = {
-    findings: new List("findings", "finding", findings, findingRow, findingTests, findingOrders, ["severity", "ascending"]),
+    findings: new List("findings", byId("findings-table").dataset.noun, findings, findingRow, findingTests, findingOrders, ["severity", "ascending"]),
     keys: new List("keys", "key", keys, keyRow, keyTests, keyOrders, ["name", "ascending"]),
   };
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import msgspec
 
+from audit_cli.reports.html.line import Line, lines_of
 from projections.audit.findings import Finding, FindingStatus
 from projections.audit.report import AuditedKey, AuditReport
 
@@ -17,6 +18,7 @@ class Sheet(msgspec.Struct, frozen=True):
     keys: list[AuditedKey]
     by_id: dict[str, AuditedKey]
     open_by_key: dict[str, list[Finding]]
+    lines: list[Line]
 
     def owner(self, key_id: str) -> str:
         """Whose key it is."""
@@ -35,7 +37,7 @@ def sheet_of(report: AuditReport) -> Sheet:
     for finding in report.findings:
         if finding.status is FindingStatus.OPEN:
             found[finding.key_id].append(finding)
-    return Sheet(report, keys, {key.id: key for key in keys}, dict(found))
+    return Sheet(report, keys, {key.id: key for key in keys}, dict(found), lines_of(report))
 
 
 def owner_of(key: AuditedKey) -> str:

@@ -5,11 +5,11 @@ from operator import attrgetter
 
 import msgspec
 
-from audit_cli.reports.headline import told
+from audit_cli.reports.html.line import Line
 from audit_cli.reports.html.links import to_findings, to_keys
 from audit_cli.reports.html.markup import Markup, element, join, text
 from audit_cli.reports.html.sheet import Sheet, counted, owner_of
-from projections.audit.findings import Finding, FindingStatus
+from projections.audit.findings import FindingStatus
 from projections.audit.report import AuditedKey
 from projections.audit.severity import WORST_FIRST
 
@@ -27,23 +27,22 @@ _NO_SCRIPT = "Without JavaScript this page shows the first rows; `keyledger audi
 
 
 def findings_table(sheet: Sheet) -> Markup:
-    """The findings, the worst first."""
-    findings = sheet.report.findings
-    owners = sorted({sheet.owner(finding.key_id) for finding in findings})
+    """The findings, the worst first; then what passed or could not be told, where that was asked."""
+    lines = sheet.lines
     severities = [("", "any"), ("urgent", "critical and high"), *((each, each) for each in WORST_FIRST)]
-    rules = sorted({finding.rule for finding in findings})
-    states = [("", "any"), ("open", "open"), ("waived", "waived")]
-    if sheet.report.since is not None:
-        states.append(("new", "new"))
+    states: list[str] = list(FindingStatus)
+    states += ["new"] if sheet.report.since is not None else []
+    states += sorted({line.status for line in lines if not line.is_found})
     controls = (
         _search("findings", "Key, rule or text"),
         _choice("findings", "severity", "Severity", severities),
-        _choice("findings", "rule", "Rule", _named(rules)),
-        _choice("findings", "owner", "Owner", _named(owners)),
-        _choice("findings", "status", "Status", states),
+        _choice("findings", "rule", "Rule", _named(sorted({line.rule for line in lines}))),
+        _choice("findings", "owner", "Owner", _named(sorted({sheet.owner(line.key_id) for line in lines}))),
+        _choice("findings", "status", "Status", _named(states)),
     )
-    rows = (finding_row(sheet, finding) for finding in findings[:PAGE])
-    parts = _Parts("findings", "finding", "Findings, the worst first", len(findings))
+    rows = (finding_row(sheet, line) for line in lines[:PAGE])
+    noun = "finding" if sheet.report.assessments is None else "assessment"
+    parts = _Parts("findings", noun, "Findings, the worst first", len(lines))
     return _whole(parts, controls, _FINDING_COLUMNS, rows)
 
 
@@ -63,31 +62,38 @@ def keys_table(sheet: Sheet) -> Markup:
     return _whole(_Parts("keys", "key", "Keys by name", len(keys)), controls, _KEY_COLUMNS, rows)
 
 
-def finding_row(sheet: Sheet, finding: Finding) -> Markup:
-    """A finding: how bad, on which key, whose, and what, with its evidence and its remedy."""
-    owner = text(sheet.owner(finding.key_id))
-    marks = [element("span", text(finding.severity), class_=f"badge {finding.severity}")]
-    if finding.status is FindingStatus.WAIVED:
-        marks.append(element("span", text("waived"), class_="mark"))
-    if sheet.report.since is not None and finding.id in sheet.report.since.new:
-        marks.append(element("span", text("new"), class_="mark"))
-    cited = "Event" if len(finding.evidence) == 1 else "Events"
-    said = [element("b", text(finding.rule)), element("p", text(told(finding)))]
-    if finding.evidence:
-        said.append(element("small", text(f"{cited} {', '.join(map(str, finding.evidence))}")))
+def finding_row(sheet: Sheet, line: Line) -> Markup:
+    """A line: how bad, on which key, whose, and what, with its evidence and its remedy."""
+    owner = text(sheet.owner(line.key_id))
+    said = [element("b", text(line.rule)), element("p", text(line.told))]
+    if line.evidence:
+        cited = "Event" if len(line.evidence) == 1 else "Events"
+        said.append(element("small", text(f"{cited} {', '.join(map(str, line.evidence))}")))
+    if line.remedy:
+        said.append(element("code", text(line.remedy)))
     return element(
         "tr",
-        element("td", *marks),
+        element("td", *_marks(line)),
         element(
             "th",
-            to_keys(text(finding.key_name), key=finding.key_id),
-            element("small", text(finding.key_id[:_SHORT_ID]), title=finding.key_id),
+            to_keys(text(line.key_name), key=line.key_id),
+            element("small", text(line.key_id[:_SHORT_ID]), title=line.key_id),
             element("small", owner, class_="narrow"),
             scope="row",
         ),
         element("td", owner, class_="wide"),
-        element("td", *said, element("code", text(finding.remedy))),
+        element("td", *said),
     )
+
+
+def _marks(line: Line) -> list[Markup]:
+    kind = line.severity if line.is_found else "quiet"
+    marks = [element("span", text(line.severity), class_=f"badge {kind}")]
+    if line.status != FindingStatus.OPEN:
+        marks.append(element("span", text(line.status), class_="mark"))
+    if line.is_new:
+        marks.append(element("span", text("new"), class_="mark"))
+    return marks
 
 
 def key_row(sheet: Sheet, key: AuditedKey) -> Markup:
@@ -151,6 +157,7 @@ def _whole(
         element("tbody", *rows),
         class_=f"list {name}",
         id=f"{name}-table",
+        data_noun=parts.noun,
     )
     shown = f"Showing {min(PAGE, parts.count):,} of {counted(parts.count, parts.noun)}."
     clear, more, everything = (

@@ -6,10 +6,11 @@ from selenium.webdriver.support.ui import Select
 
 from audit_cli.reports.html.page import render_html
 from projections.audit.report import audit
+from projections.audit.severity import Severity
 from tests.audit_cli.reports.html.pages import hostile, hostile_page, large_page, many_keys
 from tests.chromium import Browser
 from tests.projections.audit.records import minted
-from tests.projections.audit.samples import SCOPE
+from tests.projections.audit.samples import RECORDS, SCOPE
 
 # What a link counts is its figure, or the count in its label; what it shows is counted above the table.
 TRACE = """
@@ -140,6 +141,16 @@ def test_findings_are_filtered_by_choice_and_by_text_and_shown_again(browser: Br
 
     browser.one("#findings-controls [data-action=clear]").send_keys(Keys.ENTER)
     assert count(browser, "findings") == f"Showing {total} of {total} findings."
+
+
+def test_what_passed_can_be_chosen_and_comes_after_what_was_found(browser: Browser) -> None:
+    report = audit(SCOPE, RECORDS, assess=True)
+    browser.open(render_html(report))
+
+    Select(browser.one("#findings-status")).select_by_value("passed")
+    assert {each.removesuffix("passed") for each in column(browser, "findings", 0)} <= set(Severity)
+    browser.run("document.querySelector('.tiles a[data-filter*=urgent]').click()")
+    assert count(browser, "findings").startswith("Showing 2 of 2 assessments, of ")
 
 
 def test_a_key_of_a_finding_leads_to_its_row_and_takes_the_focus_along(browser: Browser) -> None:

@@ -22,7 +22,7 @@ from projections.audit.report import AuditReport, audit
 from tests.audit_cli.reports.html.pages import hostile, hostile_page, large_page, many_keys
 from tests.audit_cli.reports.test_sarif import compared, waived
 from tests.projections.audit.records import minted
-from tests.projections.audit.samples import SCOPE
+from tests.projections.audit.samples import RECORDS, SCOPE
 
 REPORTS = {
     "hostile": hostile(),
@@ -31,6 +31,7 @@ REPORTS = {
     "waived": waived(),
     "since": compared(),
     "many": many_keys(250),
+    "assessed": audit(SCOPE, RECORDS, assess=True),
 }
 
 
@@ -133,10 +134,11 @@ def test_every_finding_and_every_key_is_in_the_data(name: str) -> None:
     found = data(render_html(report))
 
     assert [row[0] for row in found["keys"]] == [key.id for key in report.keys]
-    assert [(found["keys"][row[0]][0], found["words"][row[1]], row[6]) for row in found["findings"]] == [
+    told = found["findings"][: len(report.findings)]
+    assert [(found["keys"][row[0]][0], found["words"][row[1]], row[6]) for row in told] == [
         (finding.key_id, finding.rule, list(finding.evidence)) for finding in report.findings
     ]
-    remedies = [found["words"][row[7]].replace("{}", found["keys"][row[0]][0]) for row in found["findings"]]
+    remedies = [found["words"][row[7]].replace("{}", found["keys"][row[0]][0]) for row in told]
     assert remedies == [printable(finding.remedy) for finding in report.findings]
 
 
@@ -167,6 +169,17 @@ def test_a_waived_finding_is_marked_and_a_new_one_too() -> None:
     assert rows(render_html(REPORTS["waived"]), "findings")[0][0] == "criticalwaived"
     assert rows(render_html(REPORTS["since"]), "findings")[0][0] == "criticalnew"
     assert "Since run 1: 1 new, 12 persisting, 2 resolved" in render_html(REPORTS["since"])
+
+
+def test_what_passed_and_what_could_not_be_told_follow_the_findings_where_that_was_asked_for() -> None:
+    report = REPORTS["assessed"]
+    found = data(render_html(report))
+    told = [(found["words"][row[1]], found["words"][row[3]], row[5]) for row in found["findings"]]
+
+    assert told[len(report.findings) :] == [
+        (each.rule, each.outcome, printable(each.reason or "")) for each in report.unfound
+    ]
+    assert {"passed", "not-assessable", "not-applicable"} <= {status for _, status, _ in told}
 
 
 def test_the_page_says_what_it_ran_on_and_how_to_have_it_again() -> None:
