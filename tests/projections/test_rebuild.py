@@ -117,7 +117,8 @@ def test_rows_are_the_same_however_the_work_is_shared_and_handed_out(
         patch.setattr(use_counts, "DAY_ROWS_HELD", held)
         patch.setattr(use_task, "REACHED_EVERY", held)
         patch.setattr(use_scan, "BATCH_SIZE", held)
-        patch.setattr(use_scan, "READING_SIZE", 2 * held)
+        patch.setattr(use_scan, "READING_SIZE", 4 * held)
+        patch.setattr(use_scan, "ANSWER_SIZE", 2 * held)
         patch.setattr(tallies, "PIECE_ROWS", held)
 
         assert counted(office, parts, names) == at_once
