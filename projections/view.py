@@ -66,6 +66,10 @@ class View:
             return record
         raise NotFound(f"there was no key {format_id(key_id)} in this organization then")
 
+    def aliases(self) -> dict[bytes, bytes]:
+        """The ids of other names of keys, with those of the keys."""
+        return read_links(self._rows, self._organization_id)
+
     def reporters(self) -> list[Reporter]:
         """Who declared coverage, and of what, by name."""
         return read_reporters(self._rows, self._organization_id)

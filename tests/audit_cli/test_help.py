@@ -40,6 +40,7 @@ def test_the_commands_are_those_that_are_promised() -> None:
             "check",
             "coverage",
             "owners",
+            "reconcile",
             "retire-reporter",
             "show-event",
             "events",
