@@ -173,6 +173,7 @@ def audited(
 ) -> "AuditReport":
     """The report on a session's organization; `by_day` adds on which days the stalest keys were used."""
     from ledger import __version__
+    from projections.audit.dormancy import sought_pauses
     from projections.audit.report import AuditScope, audit
 
     if as_of is not None and as_of > session.now:
@@ -185,7 +186,8 @@ def audited(
             tool_version=__version__,
             policy=policy,
         )
-        report = audit(scope, view.records(), include_temporary=everything, rules=rules, assess=assess)
+        records = view.records(sought_pauses(policy, rules, scope.as_of))
+        report = audit(scope, records, include_temporary=everything, rules=rules, assess=assess)
         return _with_days(report, view, scope.as_of) if by_day else report
 
 

@@ -15,6 +15,7 @@ from ledger.events import Authentication, MemberDetails, Role
 from ledger.ids import format_id
 from ledger.intake import Item
 from ledger.key_terms import CreatedKey, NewKey
+from ledger.leaks import LeakedAt, Leaks
 from ledger.ledger import Ledger
 from ledger.moments import MICROSECOND, SECOND_US
 from ledger.observation import Coverage, ExternalKey
@@ -127,6 +128,13 @@ class Simulation:
     def revoke(self, key: PlannedKey, at: int, reason: str) -> None:
         """Plan a revocation."""
         self.act(at, lambda: self._ledger.revoke_key(self._org, self._admin(), self._found(key), reason))
+
+    def leak(self, key: PlannedKey, at: int, place: str) -> None:
+        """Plan that a scan finds the key's secret."""
+        self.act(
+            at,
+            lambda: Leaks(self._ledger, self._org, self._admin()).report([LeakedAt(key.created.id, place)]),
+        )
 
     def disable(self, key: PlannedKey, at: int, reason: str) -> None:
         """Plan that a key is switched off."""

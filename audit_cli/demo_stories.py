@@ -156,6 +156,13 @@ def _dormant(sim: Simulation) -> None:
     sim.report(key, sim.names.caller("build-agent-12"), sim.between(2, 5), sim.end)
 
 
+def _leaked(sim: Simulation) -> None:
+    name = sim.names.workload()
+    key = sim.create(name, sim.between(40, 80))
+    sim.report(key, sim.names.caller(name), key.created_at, sim.end)
+    sim.leak(key, sim.between(1, 3, key.created_at), "git@8f2c41d:deploy/values.yaml:31")
+
+
 def _expiring(sim: Simulation) -> None:
     name = sim.names.workload()
     key = sim.create(name, sim.between(75, 85), expires_at=sim.end + 4 * DAY_US + 9 * HOUR_US)
@@ -218,6 +225,7 @@ CAST: tuple[Story, ...] = (
     Story(demo_aws.no_data),
     Story(_departed_owner),
     Story(_dormant),
+    Story(_leaked),
     Story(_expiring),
     Story(_used_before_creation),
     Story(demo_aws.unregistered),

@@ -8,6 +8,7 @@ from ledger.api_key import denial
 from ledger.events import DenialReason, KeyKind, KeyState
 from ledger.moments import MICROSECOND
 from projections.marks import NO_MARKS, Marks
+from projections.pause import Pause
 from projections.reporter import Reporter
 
 MINTED_HERE = "keyledger"
@@ -57,7 +58,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     `last_used_at` is the later of what events and what summaries say; `use_count` is None where a summary
     alone says that the key was used.
     `summary_position` cites the summary that tells the last use, or silence until the latest moment where
-    none tells a use; `summarized_from` is the earliest use that any of them tells.
+    none tells a use; `summarized_from` is the earliest use that any of them tells. `pauses` are those that
+    were asked for.
     """
 
     id: bytes
@@ -101,6 +103,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     covered: tuple[tuple[int, int], ...] = ()
     marks: Marks = NO_MARKS
     reporters: tuple[Reporter, ...] = ()
+    pauses: tuple[Pause, ...] = ()
 
     @property
     def owner_departed(self) -> bool:

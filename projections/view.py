@@ -18,12 +18,14 @@ from ledger.usage import FUTURE_TOLERANCE
 from projections.as_of import clip
 from projections.callers import Caller, read_callers
 from projections.catch_up import OnProgress, catch_up, project_into_memory
-from projections.coverage import SummarizedCoverage, read_reporters, read_summarized
+from projections.coverage import Coverage, SummarizedCoverage, read_reporters, read_summarized
 from projections.daily_rows import read_daily_use
 from projections.daily_use import DailyUse
 from projections.key_record import KeyRecord
 from projections.marks import Marks, fold_marks
 from projections.members import MemberRow
+from projections.pause import Sought
+from projections.paused import with_pauses
 from projections.people import People
 from projections.records import read_links, read_members, read_records
 from projections.reporter import Reporter
@@ -56,9 +58,14 @@ class View:
         names = {key_id: name for key_id, name in self._rows.execute(query) if name}
         return People(self.members(), names)
 
-    def records(self) -> list[KeyRecord]:
-        """All keys, by name and then id."""
-        return self._known(read_records(self._rows, self._organization_id))
+    def records(self, sought: Sought | None = None) -> list[KeyRecord]:
+        """All keys, by name and then id; with those pauses in their use that are sought."""
+        records = self._known(read_records(self._rows, self._organization_id))
+        if sought is None:
+            return records
+        aliases = read_links(self._rows, self._organization_id)
+        coverage = Coverage(self._rows, self._organization_id)
+        return with_pauses(self._rows, records, aliases, coverage, sought)
 
     def record(self, key_id: bytes) -> KeyRecord:
         """One key, by its id or the id of another name of it."""

@@ -12,6 +12,8 @@ from projections.audit.rule_setting import RuleSetting, canonical_settings, merg
 
 _SECOND = timedelta(seconds=1)
 _MINIMUM = {"shared_callers": 2, "shared_addresses": 2, "denied_attempts": 1}
+# Uses are counted by the day, so that a pause within one may not be seen.
+_SHORTEST = {"dormant_for": timedelta(days=1)}
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +31,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     shared_within: timedelta = timedelta(days=30)
     denied_attempts: int = 1
     denied_within: timedelta = timedelta(days=30)
+    dormant_for: timedelta = timedelta(days=90)
+    dormant_within: timedelta = timedelta(days=30)
     expiring_within: timedelta = timedelta(days=14)
     coverage_tolerance: timedelta = timedelta(hours=48)
     assume_coverage: bool = True
@@ -79,6 +83,11 @@ THRESHOLDS = tuple(name for name in Policy.__struct_fields__ if name not in {"ru
 def _check_duration(name: str, duration: timedelta) -> None:
     if duration < timedelta():
         raise InvalidInput(f"the policy's {name} is negative; write a duration such as 45d, 12h or 0s")
+    if duration < _SHORTEST.get(name, timedelta()):
+        least = canonical_threshold(_SHORTEST[name])
+        raise InvalidInput(
+            f"the policy's {name} is {canonical_threshold(duration)}; the least that makes sense is {least}"
+        )
     if duration % _SECOND:
         raise InvalidInput(f"the policy's {name} has a fraction of a second; use whole seconds")
 

@@ -4,6 +4,7 @@ from difflib import get_close_matches
 
 from ledger.errors import NotFound
 from projections.audit.confirming import UNCONFIRMED_KEY
+from projections.audit.dormancy import DORMANT_THEN_ACTIVE
 from projections.audit.expiry import EXPIRING_SOON, NO_EXPIRY
 from projections.audit.exposure import DENIED_ATTEMPTS, SHARED_KEY
 from projections.audit.idleness import NEVER_USED_KEY, NO_USAGE_DATA, UNUSED_KEY
@@ -15,7 +16,7 @@ from projections.audit.stewardship import DEPARTED_OWNER, UNREGISTERED_KEY
 from projections.audit.untimely import USED_AFTER_REVOCATION, USED_BEFORE_CREATION
 
 # Rises whenever a rule is added or may judge the same key differently.
-RULES_VERSION = "4"
+RULES_VERSION = "5"
 
 RULES: tuple[Rule, ...] = (
     UNUSED_KEY,
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     SHARED_KEY,
     UNDESCRIPTIVE_NAME,
     ROTATION_UNFINISHED,
+    DORMANT_THEN_ACTIVE,
     DEPARTED_OWNER,
     EXPIRING_SOON,
     NO_EXPIRY,

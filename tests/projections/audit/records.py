@@ -10,6 +10,7 @@ from projections.audit.rule import Verdict, context_of
 from projections.audit.rules import find_rule
 from projections.key_record import AddressUse, CallerUse, Denial, KeyRecord
 from projections.marks import Leak, Marks
+from projections.pause import Pause
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -81,6 +82,14 @@ def address(source_ip: str, at: int, *, position: int = 6) -> AddressUse:
 
 def denied(at: int, *, caller: str | None = "cron", count: int = 1, position: int = 7) -> Denial:
     return Denial(DenialReason.REVOKED, "billing", caller, count, at, at, position)
+
+
+def paused(lasted: int, ended_at: int, **changes: object) -> KeyRecord:
+    """A key that was silent for so long and then used again."""
+    pause = Pause(ended_at - lasted, ended_at, ended_at, 5, 8)
+    facts: dict[str, object] = {"created_at": NOW - 400 * DAY, "pauses": (pause,)}
+    used = {"last_used_at": NOW, "uses": (use("deploy-bot", NOW, position=9),)}
+    return minted(**(facts | used | changes))
 
 
 def leaked(*places: str, **changes: object) -> KeyRecord:

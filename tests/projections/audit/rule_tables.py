@@ -5,6 +5,8 @@ import msgspec
 from ledger.events import KeyState
 from projections.audit.assessments import Outcome
 from projections.key_record import KeyRecord
+from projections.pause import Pause
+from projections.reporter import Reporter, Stretch
 from tests.projections.audit.records import (
     DAY,
     HOUR,
@@ -17,6 +19,7 @@ from tests.projections.audit.records import (
     leaked,
     minted,
     never_used,
+    paused,
     revoked,
     rotated,
     unused_since,
@@ -38,6 +41,11 @@ class RuleTable(msgspec.Struct, frozen=True, kw_only=True):
     spares: tuple[KeyRecord, ...]
     without_data: tuple[KeyRecord, Outcome]
     when_disabled: Outcome = OUTSIDE
+
+
+def reporter_since(at: int) -> Reporter:
+    """One that told what it saw long ago, was silent until a moment, and has told all since."""
+    return Reporter("edge", None, None, (Stretch(0, NOW - 200 * DAY, 1), Stretch(at, NOW, 2)))
 
 
 def _addresses(count: int, at: int) -> dict[str, object]:
@@ -178,6 +186,25 @@ TABLES: dict[str, RuleTable] = {
             aws(rotated_at=NOW - DAY, overlap_ends_at=NOW + DAY, covered=(), last_used_at=None),
             UNKNOWN,
         ),
+    ),
+    "dormant-then-active": RuleTable(
+        flags=(
+            paused(90 * DAY, NOW),
+            paused(90 * DAY, NOW - 30 * DAY),
+            aws(
+                pauses=(Pause(NOW - 100 * DAY, NOW - 10 * DAY, NOW - DAY, 2, 3),),
+                last_used_at=NOW - DAY,
+                created_at=NOW - 400 * DAY,
+            ),
+        ),
+        spares=(
+            paused(90 * DAY - 1, NOW),
+            paused(90 * DAY - SECOND, NOW),
+            paused(90 * DAY, NOW - 30 * DAY - 1),
+            paused(90 * DAY, NOW, reporters=(reporter_since(NOW - 3 * DAY),)),
+            minted(),
+        ),
+        without_data=(aws(covered=(), last_used_at=NOW - DAY), UNKNOWN),
     ),
     "departed-owner": RuleTable(
         flags=(minted(owner_departed_at=NOW, owner_position=3, owner_departed_position=9),),

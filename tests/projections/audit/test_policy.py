@@ -20,6 +20,8 @@ def test_the_default_policy_is_pinned() -> None:
         "shared_within": "30d",
         "denied_attempts": 1,
         "denied_within": "30d",
+        "dormant_for": "90d",
+        "dormant_within": "30d",
         "expiring_within": "14d",
         "coverage_tolerance": "2d",
         "assume_coverage": True,
@@ -28,7 +30,7 @@ def test_the_default_policy_is_pinned() -> None:
         "disable_for": "30d",
         "confirm_within": "365d",
     }
-    assert Policy().sha256() == "cbd02d49d0f9e1f411e25708db358b71d5dcd6a2836c6c0ce9c07cde103e92be"
+    assert Policy().sha256() == "41a2c0d0845841e3970dc492d2fc4e0b1ec0fbac74d755b45f082c601c304e97"
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,10 @@ def test_any_other_policy_has_another_hash(change: dict[str, Any]) -> None:
         ({"shared_callers": 1}, "shared_callers is 1; the least that makes sense is 2"),
         ({"shared_addresses": 0}, "shared_addresses is 0"),
         ({"denied_attempts": 0}, "denied_attempts is 0"),
+        (
+            {"dormant_for": timedelta(hours=23)},
+            "dormant_for is 23h; the least that makes sense is 1d",
+        ),
     ],
     ids=str,
 )

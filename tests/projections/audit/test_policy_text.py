@@ -115,7 +115,7 @@ def test_a_canonical_form_that_cannot_be_is_refused() -> None:
         policy_of({"max_edge": "1d"}, RULE_IDS)
 
 
-durations = st.integers(0, 10**9).map(lambda seconds: timedelta(seconds=seconds))
+durations = st.integers(86_400, 10**9).map(lambda seconds: timedelta(seconds=seconds))
 settings = st.dictionaries(
     st.sampled_from(RULE_IDS),
     st.builds(RuleSetting, st.none() | st.booleans(), st.none() | st.sampled_from(Severity)).filter(

@@ -189,6 +189,7 @@ def test_rule_ids_are_stable_and_unique() -> None:
         "shared-key",
         "undescriptive-name",
         "rotation-unfinished",
+        "dormant-then-active",
         "departed-owner",
         "expiring-soon",
         "no-expiry",

@@ -15,6 +15,7 @@ from tests.projections.audit.records import (
     judged,
     leaked,
     minted,
+    paused,
     revoked,
     rotated,
     unused_since,
@@ -105,6 +106,15 @@ from tests.projections.audit.records import (
             ),
             "created 2025-12-30T00:00:00Z, yet used from 2025-12-29T23:00:00Z, 1h earlier",
             (1, 7),
+        ),
+        (
+            "dormant-then-active",
+            paused(120 * DAY, NOW - DAY),
+            (
+                "silent for 120d (limit 90d) from 2025-09-02T00:00:00Z,"
+                " then used again by deploy-bot (s3) at 2025-12-31T00:00:00Z"
+            ),
+            (5, 8),
         ),
         (
             "departed-owner",
