@@ -28,7 +28,7 @@ def scan(
     options: Options,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH|-...", help="Files, folders, repositories, or standard input."),
+        typer.Argument(metavar="PATH|-", help="Files, folders, repositories, or standard input."),
     ] = None,
     history: Annotated[
         bool, typer.Option("--history/--no-history", help="Also all that git repositories ever held.")
@@ -60,7 +60,8 @@ def scan(
     """Find the secrets of keys in files, folders and git history.
 
     What only looks like a secret fails its checksum and is passed over. Each place that holds a key's secret
-    is recorded once, for the audit's rule leaked-key. Archives are not opened, links not followed.
+    is recorded once, for the audit's rule leaked-key. Archives are not opened, encoded text is not decoded,
+    links are not followed.
 
     Exits with 0 where nothing was found, 3 where something was, 1 where something could not be read.
 

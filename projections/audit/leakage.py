@@ -33,7 +33,8 @@ LEAKED_KEY = Rule(
     method=(
         "`keyledger scan` recorded at least one place where the secret was found, and the key is active at"
         " the time of the audit; during the overlap of a rotation it is. Each rotation makes a key with a"
-        " secret and an id of its own, so what was reported before says nothing of the successor."
+        " secret and an id of its own, so what was reported before says nothing of the successor. Where"
+        " nobody scans, nothing is found."
     ),
     resolution=(
         "Rotate the key with a short overlap, or revoke it at once where nobody would miss it; look at who"

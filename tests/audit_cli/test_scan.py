@@ -262,6 +262,16 @@ def test_archives_and_links_are_told(keyledger: Door, tmp_path: Path) -> None:
     assert "1 archive not opened. 1 link not followed." in answer.err
 
 
+def test_of_many_places_the_first_are_shown_and_json_has_them_all(keyledger: Door, tmp_path: Path) -> None:
+    file = put(tmp_path, "a", "\n".join([NOBODYS] * 30))
+
+    shown = keyledger("scan", str(file)).out
+    report = keyledger("scan", str(file), "--format", "json").json
+
+    assert (shown.count(f"{file}:"), "    ... and 10 more\n" in shown) == (20, True)
+    assert len(report["unknown"][0]["places"]) == 30
+
+
 @pytest.mark.parametrize("label", [(), ("--label", "acme/payments")], ids=["unlabelled", "labelled"])
 def test_code_scanning_is_told_the_lines(keyledger: Door, tmp_path: Path, label: tuple[str, ...]) -> None:
     key = keyledger.create("billing-worker")

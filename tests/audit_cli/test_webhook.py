@@ -1,7 +1,9 @@
 """Posts to a real server: signed, tried again where that may help, and never sent elsewhere."""
 
 import base64
+import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 
@@ -114,6 +116,22 @@ def test_a_server_that_is_not_there_is_told_in_the_systems_words() -> None:
 
     with pytest.raises(NotDelivered, match="localhost cannot be reached: Connection refused"):
         posted(hook)
+
+
+def test_a_server_that_hangs_up_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            for _ in range(4):
+                listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        hook = Hook()
+        hook.url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with pytest.raises(NotDelivered, match=r"127\.0\.0\.1 (broke off|cannot be reached): "):
+            posted(hook)
+        thread.join()
 
 
 def test_a_certificate_of_nobody_known_is_refused_and_a_known_one_is_not(

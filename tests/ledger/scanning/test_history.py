@@ -199,3 +199,12 @@ def test_a_large_blob_is_searched_to_its_end(repository: Repository) -> None:
     guilty = repository.commit("big", "lorem ipsum\n" * 50_000 + SECRETS[0])
 
     assert told(scanned(repository.folder)) == {(SECRETS[0], guilty, "big", 50_001)}
+
+
+def test_a_history_that_lacks_an_object_is_read_as_far_as_it_goes(repository: Repository) -> None:
+    guilty = repository.commit("a", SECRETS[0])
+    repository.commit("b", "other")
+    lost = repository.git("rev-parse", "HEAD:b")
+    (repository.folder / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+
+    assert told(scanned(repository.folder)) == {(SECRETS[0], guilty, "a", 1)}
