@@ -11,7 +11,9 @@ from projections.audit.assessments import Assessment, Outcome
 from projections.audit.comparison import Resolved
 from projections.audit.findings import Finding
 from projections.audit.report import AuditReport
+from projections.audit.rule import Rule
 from projections.audit.rules import RULES
+from projections.audit.severity import Severity
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _SCOPE = (
@@ -31,7 +33,7 @@ def render_sarif(report: AuditReport) -> str:
 
 
 def _run(report: AuditReport) -> Object:
-    rules = [rule for rule in RULES if rule.id in _told(report)]
+    rules = [_as_judged(rule, report) for rule in RULES if rule.id in _told(report)]
     frameworks = taxonomies(rules)
     index = {rule.id: number for number, rule in enumerate(rules)}
     driver = {
@@ -54,6 +56,12 @@ def _run(report: AuditReport) -> Object:
         "results": [*_findings(report, index), *_unfound(report, index), *_resolved(report, index)],
         "properties": {name: getattr(report, name) for name in _SCOPE},
     }
+
+
+def _as_judged(rule: Rule, report: AuditReport) -> Rule:
+    """The rule with the severity that the policy gives it in general."""
+    setting = report.policy.get("rules", {}).get(rule.id, {})
+    return msgspec.structs.replace(rule, severity=Severity(setting.get("severity", rule.severity)))
 
 
 def _told(report: AuditReport) -> set[str]:

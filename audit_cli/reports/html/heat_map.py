@@ -8,7 +8,8 @@ from audit_cli.reports.html.heat_row import HeatRow, described, levels, short_na
 from audit_cli.reports.html.links import to_keys
 from audit_cli.reports.html.markup import Markup, element, join, shape, svg, text
 from audit_cli.reports.html.sheet import Sheet, counted
-from projections.audit.report import AuditReport, Judged
+from ledger.ids import format_id
+from projections.audit.report import AuditReport, Judged, days
 from projections.audit.staleness import stalest_first
 
 PAGE = 30
@@ -36,15 +37,15 @@ def heat_rows(report: AuditReport) -> list[HeatRow]:
 
 
 def _row(judged: Judged, counts: Mapping[int, int], first_day: int, length: int) -> HeatRow:
-    row, record = judged.row(), judged.record
+    record = judged.record
     born = 0 if record.created_at is None else record.created_at // _US_A_DAY - first_day
     last = None if record.last_used_at is None else record.last_used_at // _US_A_DAY - first_day
     shown = levels(counts, first_day, length)
     marked = last if last is not None and 0 <= last < length and shown[last] == 0 else None
     return HeatRow(
-        key_id=row.id,
-        name=row.name,
-        idle_days=row.idle_days,
+        key_id=format_id(record.id),
+        name=record.name,
+        idle_days=days(record.idle(judged.as_of)),
         ever_used=record.last_used_at is not None,
         uses=sum(counts.values()),
         days_used=len(counts),
@@ -111,10 +112,10 @@ def _swatch(level: int) -> Markup:
 
 def _months(first: date, length: int) -> Markup:
     """The names of the months above their first days; in English everywhere, which strftime would not be."""
-    days = [(day, first + timedelta(days=day)) for day in range(length - _LAST_LABEL)]
+    dated = [(day, first + timedelta(days=day)) for day in range(length - _LAST_LABEL)]
     names = (
         element("text", text(_MONTHS[date_.month - 1]), x=f"{day * 100 / length:.2f}%", y=11)
-        for day, date_ in days
+        for day, date_ in dated
         if date_.day == 1
     )
     return svg(*names, class_="months", role="img", aria_label="Months")

@@ -1,6 +1,8 @@
 """A key's row of the heat map, drawn and packed."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 
 import msgspec
 
@@ -9,6 +11,7 @@ from audit_cli.reports.html.markup import Markup, element, shape, svg, text
 _HEIGHT = 10
 _STEPS = (1, 10, 100)
 _LEVELS = len(_STEPS) + 2
+_LETTERS = ascii_uppercase[: _LEVELS * _LEVELS]
 
 
 class HeatRow(msgspec.Struct, frozen=True):
@@ -32,7 +35,7 @@ def levels(counts: Mapping[int, int], first_day: int, length: int) -> list[int]:
     """The level of each day: none, one use, up to 10, up to 100, more."""
     found = [0] * length
     for day, count in counts.items():
-        found[day - first_day] = 1 + sum(count > step for step in _STEPS)
+        found[day - first_day] = 1 + bisect_left(_STEPS, count)
     return found
 
 
@@ -74,4 +77,4 @@ def strip(shown: Sequence[int], said: str, born: int = 0, marked: int | None = N
 def packed(shown: Sequence[int]) -> str:
     """Two days a letter, A for none to Y for the most on both; empty days at the end are left out."""
     pairs = zip(shown[::2], [*shown[1::2], 0], strict=False)
-    return "".join(chr(ord("A") + first * _LEVELS + second) for first, second in pairs).rstrip("A")
+    return "".join([_LETTERS[first * _LEVELS + second] for first, second in pairs]).rstrip("A")

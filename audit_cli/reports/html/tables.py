@@ -42,7 +42,7 @@ def findings_table(sheet: Sheet) -> Markup:
     )
     rows = (finding_row(sheet, line) for line in lines[:PAGE])
     noun = "finding" if sheet.report.assessments is None else "assessment"
-    parts = _Parts("findings", noun, "Findings, the worst first", len(lines))
+    parts = _Parts("findings", noun, "Findings, as a heading sorts them", len(lines))
     return _whole(parts, controls, _FINDING_COLUMNS, rows)
 
 
@@ -59,7 +59,9 @@ def keys_table(sheet: Sheet) -> Markup:
         _choice("keys", "found", "Findings", [("", "any"), ("open", "some"), ("none", "none")]),
     )
     rows = (key_row(sheet, key) for key in keys[:PAGE])
-    return _whole(_Parts("keys", "key", "Keys by name", len(keys)), controls, _KEY_COLUMNS, rows)
+    return _whole(
+        _Parts("keys", "key", "Keys, as a heading sorts them", len(keys)), controls, _KEY_COLUMNS, rows
+    )
 
 
 def finding_row(sheet: Sheet, line: Line) -> Markup:
@@ -152,7 +154,7 @@ def _whole(
     head = element("tr", *(_heading(term, label) for term, label in columns))
     table = element(
         "table",
-        element("caption", text(parts.caption)),
+        element("caption", text(parts.caption), class_="unseen"),
         element("thead", head),
         element("tbody", *rows),
         class_=f"list {name}",

@@ -9,7 +9,9 @@ from audit_cli.reports.formats import Format, render
 from audit_cli.reports.sarif_rules import level, security_severity
 from projections.audit.comparison import Comparison, Resolved
 from projections.audit.findings import FindingStatus, FindingWaiver
+from projections.audit.policy import Policy
 from projections.audit.report import AuditReport, audit
+from projections.audit.rule_setting import RuleSetting
 from projections.audit.rules import RULES, find_rule
 from projections.audit.severity import Severity
 from tests.projections.audit.records import minted
@@ -115,6 +117,16 @@ def test_every_rule_explains_itself_and_points_at_the_controls_that_it_answers()
         for target in targets:
             taxa = frameworks[target["toolComponent"]["index"]]["taxa"]
             assert target["id"] in [taxon["id"] for taxon in taxa]
+
+
+def test_a_rule_has_the_severity_that_the_policy_gives_it() -> None:
+    policy = Policy(rules={"aged-key": RuleSetting(severity=Severity.CRITICAL)})
+    found = run(audit(msgspec.structs.replace(SCOPE, policy=policy), RECORDS))
+
+    levels = {each["id"]: each["defaultConfiguration"]["level"] for each in found["tool"]["driver"]["rules"]}
+    assert levels["aged-key"] == "error"
+    assert levels["unused-key"] == "warning"
+    assert {each["level"] for each in found["results"] if each["ruleId"] == "aged-key"} == {"error"}
 
 
 def test_no_name_makes_a_placeholder_or_a_link_of_a_message() -> None:
