@@ -4,7 +4,6 @@ import atexit
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -106,6 +105,7 @@ class UsageClient:
         with an error. `use_id`: an id of one's own, under which the use counts once, such as a request's.
         """
         try:
+            presenter = Presenter.of(caller, source_ip, user_agent)
             moment = now() if occurred_at is None else moment_of(occurred_at)
             check_use(key, service, use_id)
             line = write_line(
@@ -114,9 +114,11 @@ class UsageClient:
                     "service": service or self.settings.service,
                     "occurred_at": format_moment(moment),
                     "id": use_id or new_id(moment, os.urandom),
+                    "caller": presenter.caller,
                     "reporter": self.settings.reporter,
+                    "source_ip": presenter.source_ip,
+                    "user_agent": presenter.user_agent,
                     "error": bool(error),
-                    **asdict(Presenter.of(caller, source_ip, user_agent)),
                 }
             )
         except (ValueError, TypeError, AttributeError, OverflowError) as reason:
@@ -134,8 +136,7 @@ class UsageClient:
             return False
         with self._counting:
             self._tally.recorded += 1
-        if not self._is_started:
-            self.start()
+        self.start()
         is_much = self._backlog.memory.waiting * 2 >= self.settings.limits.memory_uses
         self._sender.thread.nudge(Nudge.MUCH if is_much else Nudge.SOMETHING)
         self._keeper.nudge(Nudge.SOMETHING)
@@ -164,6 +165,7 @@ class UsageClient:
         for keys that were valid within 15 minutes; `accept` for all that are not known to be invalid. The
         uses of known keys that were let in so are reported later.
         """
+        self.start()
         return self._checker.check(secret, Presenter.of(caller, source_ip, user_agent))
 
     async def check_async(
@@ -175,6 +177,7 @@ class UsageClient:
         user_agent: str | None = None,
     ) -> Verdict:
         """The same as `check`, in an event loop."""
+        self.start()
         return await self._checker.check_async(secret, Presenter.of(caller, source_ip, user_agent))
 
     async def close_async_checks(self) -> None:
@@ -197,7 +200,7 @@ class UsageClient:
 
     def start(self) -> None:
         """Begin to deliver, also what an earlier process left; `record` does this too."""
-        if self._is_closed:
+        if self._is_closed or self._is_started:
             return
         self._is_started = True
         self._sender.thread.start()

@@ -7,6 +7,7 @@ a process that takes it over after a crash makes the very same lines, which are 
 from collections.abc import Sequence
 from typing import Any
 
+from usage_client.courtesy import courteously
 from usage_client.moments import parse_moment
 from usage_client.use_id import derived_id
 from usage_client.use_line import read_line, write_line
@@ -18,10 +19,10 @@ _SAME = ("key", "service", "caller", "reporter", "source_ip")
 def coalesced(name: str, lines: Sequence[bytes]) -> list[bytes]:
     """The lines of what was taken under a name; one that has no like stays as it is."""
     groups: dict[tuple[str | None, ...], list[tuple[bytes, dict[str, Any]]]] = {}
-    for line in lines:
+    for line in courteously(lines):
         fields = read_line(line)
         groups.setdefault(tuple(fields.get(field) for field in _SAME), []).append((line, fields))
-    return [_one(name, uses) for uses in groups.values()]
+    return [_one(name, uses) for uses in courteously(groups.values())]
 
 
 def _one(name: str, uses: Sequence[tuple[bytes, dict[str, Any]]]) -> bytes:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from zlib import crc32
 
+from usage_client.courtesy import courteously
+
 _HEAD = 9
 
 
@@ -18,7 +20,7 @@ def unframe(data: bytes) -> tuple[list[bytes], int]:
     """
     lines: list[bytes] = []
     damaged = pending = 0
-    for line in _records(data):
+    for line in courteously(_records(data)):
         if line is None:
             pending += 1
         else:

@@ -3,15 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _MICROSECOND = timedelta(microseconds=1)
 SECOND = 1_000_000
 
 
 def format_moment(moment: int) -> str:
     """`2024-05-31T12:00:00.25Z`, as precise as it is known."""
-    seconds, fraction = divmod(moment, SECOND)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{fraction:06}Z" if fraction else f"{text}Z"
+    # Without its zone, which the text of it would repeat in another form.
+    return f"{(_NAIVE_EPOCH + timedelta(microseconds=moment)).isoformat()}Z"
 
 
 def parse_moment(text: str) -> int:

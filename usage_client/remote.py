@@ -1,5 +1,6 @@
 """The server, as far as a client speaks to it: uses and heartbeats."""
 
+import encodings.idna  # noqa: F401 - as httpx.Client below: what else would be imported in a thread
 import gzip
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -23,14 +24,15 @@ _CONNECTIONS = 2
 
 
 class Remote:
-    """Speaks from one thread; its connections are made when they are needed first."""
+    """Speaks from one thread; connections are made when they are needed first."""
 
     def __init__(self, server: str, api_key: Secret, timeout_s: float, clock: Callable[[], int]) -> None:
         self._server = server
         self._api_key = api_key
         self._timeout_s = timeout_s
         self._clock = clock
-        self._client: httpx.Client | None = None
+        # At once, as it imports modules: what a thread has half imported is broken in a child forked then.
+        self._client: httpx.Client | None = self._new_client()
 
     def send_uses(self, lines: Sequence[bytes]) -> Answer:
         """Send a body of uses; whatever goes wrong on the way is an answer too."""
@@ -56,13 +58,16 @@ class Remote:
 
     def _open(self) -> httpx.Client:
         if self._client is None:
-            self._client = httpx.Client(
-                headers={"authorization": f"Bearer {self._api_key.reveal()}"},
-                timeout=self._timeout_s,
-                limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=KEPT_S),
-                follow_redirects=False,
-            )
+            self._client = self._new_client()
         return self._client
+
+    def _new_client(self) -> httpx.Client:
+        return httpx.Client(
+            headers={"authorization": f"Bearer {self._api_key.reveal()}"},
+            timeout=self._timeout_s,
+            limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=KEPT_S),
+            follow_redirects=False,
+        )
 
     def forget(self) -> None:
         """Make connections anew, as a process must that was forked: the old ones are its parent's."""

@@ -172,7 +172,10 @@ class Sender:
             return Wait(max(0.0, since + self._gather_s - now), Nudge.MUCH)
         if self._backlog.spool is None:
             return Wait(None)
-        return Wait(max(0.0, self._next_adoption - now))
+        next_look = self._next_adoption
+        if self._backlog.coverage is not None:
+            next_look = min(next_look, self._next_declaration)
+        return Wait(max(0.0, next_look - now))
 
     def _tell_damage(self, name: str, damaged: int) -> None:
         self.damaged += damaged

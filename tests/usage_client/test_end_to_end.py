@@ -1,0 +1,124 @@
+"""The client against the real server, both killed under load: the ledger's totals are what was recorded."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from time import sleep
+
+import pytest
+
+from tests.door import Door
+from tests.faults.scale import LONG, SHORT
+from tests.usage_client.conftest import eventually
+from tests.usage_client.serving import Serving, serving
+from usage_client import Limits, UsageClient
+from usage_client.moments import SECOND
+
+IS_LONG = "--soak" in sys.argv
+KILLS = LONG.server_kills if IS_LONG else SHORT.server_kills
+
+# It writes a dot for each use that is recorded.
+RECORDER = """
+import os, sys, time
+from usage_client import Limits, UsageClient
+url, key, used, spool = sys.argv[1:]
+limits = Limits(flush_every=0.1, adopt_every=0.5, sync_every=0.1, batch_uses=200)
+client = UsageClient(url, key, service="payments", spool=spool, limits=limits)
+while True:
+    assert client.record(key=used, caller="web-1", source_ip="192.0.2.1")
+    os.write(1, b".")
+    time.sleep(0.0005)
+"""
+
+
+@pytest.fixture
+def served(keyledger: Door) -> Iterator[Serving]:
+    """Give a real server."""
+    with serving(keyledger) as server:
+        yield server
+
+
+def recorder(served: Serving, spool: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-c", RECORDER, served.url, served.reporter_key, served.used["id"], str(spool)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def test_uses_checks_and_heartbeats_come_to_the_ledger(served: Serving, keyledger: Door, spool: Path) -> None:
+    # given a reporter that has been up for a minute
+    limits = Limits(flush_every=0.05, heartbeat_every=0.1)
+    client = UsageClient(served.url, served.reporter_key, service="payments", spool=spool, limits=limits)
+    (declared,) = spool.glob("*.declared")
+    declared.write_bytes(b"%020d\n" % (int(declared.read_bytes()) - 60 * SECOND))
+
+    with client:
+        # when keys are used, checked and mistaken
+        verdict = client.check(served.used["secret"], caller="web-1")
+        unknown = client.check("kl_nothing")
+        for _ in range(3):
+            client.record(key=served.used["id"], caller="web-2", error=True)
+        client.record(key="no-such-key")
+        assert client.flush()
+
+        # then all of it is there
+        assert (verdict.valid, verdict.organization, verdict.name) == (True, "acme", "billing")
+        assert (verdict.key_id, verdict.scopes) == (served.used["id"], ("deploy",))
+        assert unknown.reason == "unknown"
+        assert (client.stats().stored, client.stats().refused) == (3, 1)
+        assert (served.count("use_count"), served.count("error_count")) == (4, 3)
+        eventually(lambda: "coverage-reported" in keyledger.well("events").out)
+
+        # and a revocation is heard by the very next check
+        keyledger.well("key", "revoke", served.used["id"], "--yes", "--as", "ada@example.com")
+        assert client.check(served.used["secret"]).reason == "revoked"
+
+
+@pytest.mark.sqlite_only(reason="what is refused does not come to the database")
+def test_a_wrong_key_and_one_without_the_scope_lose_nothing(
+    served: Serving, keyledger: Door, spool: Path
+) -> None:
+    limits = Limits(flush_every=0.05, adopt_every=0.1)
+    without_scope = keyledger.create("helper", "--scope", "deploy", "--as", "ada@example.com")["secret"]
+    for secret, status in (("kl_wrong", "401"), (without_scope, "403")):
+        wrong = UsageClient(served.url, secret, service="payments", spool=spool, limits=limits)
+        wrong.record(key=served.used["id"])
+        assert wrong.close() is False
+        assert status in (wrong.stats().failure or "")
+
+    with UsageClient(served.url, served.reporter_key, service="payments", spool=spool, limits=limits):
+        eventually(lambda: served.count("use_count") == 2)
+
+
+def test_totals_are_what_was_recorded_though_client_and_server_are_killed_under_load(
+    served: Serving, spool: Path
+) -> None:
+    dice = Random(1)
+    recorded = client_kills = 0
+    running = [recorder(served, spool), recorder(served, spool)]
+    try:
+        for _ in range(KILLS):
+            # when the server is killed under load, and one of the clients beside it
+            sleep(0.3 + dice.random() * 0.4)
+            served.kill()
+            sleep(dice.random() * 0.2)
+            killed = running.pop(0)
+            killed.kill()
+            recorded += len(killed.communicate()[0])
+            client_kills += 1
+            served.up()
+            running.append(recorder(served, spool))
+        sleep(0.5)
+    finally:
+        for process in running:
+            process.kill()
+            recorded += len(process.communicate()[0])
+            client_kills += 1
+
+    # then whoever comes next delivers the rest, and the ledger has each use once
+    limits = Limits(flush_every=0.05, adopt_every=0.1)
+    with UsageClient(served.url, served.reporter_key, service="payments", spool=spool, limits=limits):
+        eventually(lambda: not list(spool.glob("*.uses")), 60)
+    # A client may be killed between recording a use and telling of it.
+    assert recorded <= served.count("use_count") <= recorded + client_kills
+    assert recorded > 100
