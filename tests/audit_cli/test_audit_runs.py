@@ -195,3 +195,15 @@ def test_two_machines_copies_of_a_ledger_give_the_same_bytes(
     )
 
     assert here.out == there.out != ""
+
+
+def test_a_recorded_page_is_reproduced_byte_for_byte_when_the_ledger_has_grown(keyledger: Door) -> None:
+    keyledger.create("test")
+    keyledger("audit", "--record", "--format", "html", "-o", "then.html")
+    keyledger.create("one-more")
+
+    keyledger.well("reproduce", "last", "--format", "html", "-o", "again.html")
+
+    then, again = ((keyledger.folder / name).read_bytes() for name in ("then.html", "again.html"))
+    assert then == again
+    assert b"1 key" in then

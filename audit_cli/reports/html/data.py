@@ -11,6 +11,9 @@ from audit_cli.reports.html.sheet import Sheet, owner_of
 from audit_cli.reports.terminal import printable
 from projections.audit.report import AuditedKey
 
+# Stands for a key's id in what is said of many keys; no text that was made printable holds it.
+_THE_KEY = "\0"
+
 
 class Words:
     """Texts by number, in the order in which they came."""
@@ -20,7 +23,7 @@ class Words:
 
     def number(self, word: str) -> int:
         """The number of a text."""
-        return self._numbers.setdefault(printable(word), len(self._numbers))
+        return self._numbers.setdefault(word, len(self._numbers))
 
     @property
     def listed(self) -> list[str]:
@@ -52,8 +55,8 @@ def _key(key: AuditedKey, words: Words) -> list[Any]:
         key.id,
         printable(key.name),
         printable(outside),
-        words.number(owner_of(key)),
-        words.number(key.source),
+        words.number(printable(owner_of(key))),
+        words.number(printable(key.source)),
         words.number(key.state),
         words.number(key.usage),
         key.created_at,
@@ -61,7 +64,7 @@ def _key(key: AuditedKey, words: Words) -> list[Any]:
         key.last_used_at,
         key.idle_days,
         key.use_count,
-        words.number(", ".join(key.services)),
+        words.number(printable(", ".join(key.services))),
     ]
 
 
@@ -74,7 +77,7 @@ def _finding(line: Line, numbers: dict[str, int], words: Words) -> list[Any]:
         int(line.is_new),
         printable(line.told),
         line.evidence,
-        words.number(line.remedy.replace(line.key_id, "{}")),
+        words.number(printable(line.remedy).replace(line.key_id, _THE_KEY)),
     ]
 
 

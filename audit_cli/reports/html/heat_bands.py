@@ -12,10 +12,11 @@ SHARES = ("none", "under 10 %", "under 40 %", "under 75 %", "more")
 _STEPS = (0.1, 0.4, 0.75)
 
 
-def bands_table(rows: Sequence[HeatRow], months: Markup) -> Markup:
+def bands_table(rows: Sequence[HeatRow], active: int, months: Markup) -> Markup:
     """A row for each band; its link turns the table of keys to the band's first."""
     size = -(-len(rows) // BANDS)
-    caption = f"All {counted(len(rows), 'active key')} in bands of {size:,}: the share that was used each day"
+    shown = f"All {active:,}" if len(rows) == active else f"The {len(rows):,} stalest of {active:,}"
+    caption = f"{shown} active keys in bands of {size:,}: the share that was used each day"
     head = element(
         "tr",
         element("th", text("Idle for"), scope="col"),

@@ -81,7 +81,9 @@ def heat_map(sheet: Sheet, rows: list[HeatRow]) -> Markup:
     )
     shown = f"Showing 1 to {min(PAGE, len(rows)):,} of {counted(len(rows), 'active key')}."
     count = element("p", text(shown), class_="count", id="heat-count", role="status")
-    glance = (bands_table(rows, months), _legend(SHARES)) if len(rows) > BANDS else ()
+    glance: tuple[Markup, ...] = ()
+    if len(rows) > BANDS:
+        glance = (bands_table(rows, len(sheet.active), months), _legend(SHARES))
     return join((*glance, table, _legend(_LEVELS), element("p", text(_HINT), class_="note"), count))
 
 

@@ -27,7 +27,7 @@ def _again(sheet: Sheet) -> Markup:
     )
     return element(
         "p",
-        text("By the same policy, this gives the same page, byte for byte: "),
+        text("With the same policy, rules and kinds of keys, this gives the same page, byte for byte: "),
         element("code", text(command)),
         text(". An event that a finding cites is printed by "),
         element("code", text("keyledger show-event POSITION")),

@@ -15,7 +15,7 @@
   }));
   const findings = data.findings.map((row) => ({
     key: keys[row[0]], rule: word(row[1]), severity: word(row[2]), status: word(row[3]), isNew: row[4] === 1,
-    told: row[5], evidence: row[6], remedy: word(row[7]).replace("{}", keys[row[0]].id),
+    told: row[5], evidence: row[6], remedy: word(row[7]).replaceAll("\0", keys[row[0]].id),
   }));
   const isFound = (each) => each.status === "open" || each.status === "waived";
   for (const finding of findings) {

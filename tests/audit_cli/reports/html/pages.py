@@ -21,6 +21,7 @@ HOSTILE = (
     ),
     minted(name="\u202eevil\x00name\u2028", owner="a&b=c"),
     aws(external_id="arn:aws:iam::123456789012:user/<b>deploy</b>", owner="{{7*7}}${x}"),
+    aws(external_id="{}$&", name="{}", last_used_at=NOW - 80 * DAY),
 )
 
 

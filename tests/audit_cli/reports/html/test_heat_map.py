@@ -1,6 +1,7 @@
 import re
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +11,8 @@ from audit_cli.reports.html.heat_map import heat_rows
 from audit_cli.reports.html.heat_row import described, levels, packed, short_name, strip
 from audit_cli.reports.html.page import render_html
 from projections.audit.report import audit
-from projections.audit.staleness import shown_days, stalest_first
 from tests.audit_cli.reports.html.pages import hostile, many_keys, with_days
-from tests.projections.audit.records import DAY, HOUR, NOW, aws, minted, never_used, unused_since
+from tests.projections.audit.records import DAY, NOW, aws, never_used, unused_since
 from tests.projections.audit.samples import SCOPE
 
 
@@ -34,13 +34,6 @@ def test_a_level_is_one_use_up_to_ten_up_to_a_hundred_or_more() -> None:
     counts = dict(enumerate([1, 2, 10, 11, 100, 101], start=100))
 
     assert levels(counts, 100, 7) == [1, 2, 2, 3, 3, 4, 0]
-
-
-def test_the_days_end_with_that_of_the_moment_and_are_half_a_year() -> None:
-    first, last = shown_days(NOW + HOUR)
-
-    assert last == NOW // DAY
-    assert last - first + 1 == 182
 
 
 def test_rows_are_the_active_keys_the_stalest_first_and_the_unknown_last() -> None:
@@ -87,7 +80,19 @@ def test_many_keys_are_shown_in_bands_each_of_keys_idle_about_as_long() -> None:
     bands = re.findall(r'data-heat="(\d+)"', page)
     assert [int(start) for start in bands] == list(range(0, 250, 9))
     assert "in bands of 9" in page
+    assert "All 250 active keys" in page
     assert "data-heat=" not in render_html(many_keys(30))
+
+
+def test_where_not_all_active_keys_are_shown_the_page_says_of_how_many_they_are() -> None:
+    report = many_keys(250)
+    assert report.daily_use is not None
+    shown = dict(list(report.daily_use.counts.items())[:100])
+    fewer = msgspec.structs.replace(report.daily_use, counts=shown)
+
+    page = render_html(msgspec.structs.replace(report, daily_use=fewer))
+
+    assert "The 100 stalest of 250 active keys in bands of 4" in page
 
 
 def test_bins_begin_at_the_policys_threshold_and_hold_each_value_once() -> None:
@@ -99,12 +104,3 @@ def test_bins_begin_at_the_policys_threshold_and_hold_each_value_once() -> None:
     assert {each.start: each.count for each in bins}[45] == 2
     assert bins[-1].end is None
     assert [each.start for each in bins_of([], "12h")][:2] == [0, 0.5]
-
-
-def test_which_keys_are_stale_does_not_depend_on_their_order() -> None:
-    records = [minted(), never_used(name="x"), unused_since(NOW - 60 * DAY, name="y"), aws(created_at=None)]
-    one, other = (audit(SCOPE, each).judged for each in (records, records[::-1]))
-
-    assert [each.record.id for each in stalest_first(one)] == [
-        each.record.id for each in stalest_first(other)
-    ]

@@ -138,7 +138,7 @@ def test_every_finding_and_every_key_is_in_the_data(name: str) -> None:
     assert [(found["keys"][row[0]][0], found["words"][row[1]], row[6]) for row in told] == [
         (finding.key_id, finding.rule, list(finding.evidence)) for finding in report.findings
     ]
-    remedies = [found["words"][row[7]].replace("{}", found["keys"][row[0]][0]) for row in told]
+    remedies = [found["words"][row[7]].replace("\0", found["keys"][row[0]][0]) for row in told]
     assert remedies == [printable(finding.remedy) for finding in report.findings]
 
 
@@ -201,7 +201,7 @@ def test_the_page_says_what_it_ran_on_and_how_to_have_it_again() -> None:
         (audit(SCOPE, [minted()]), "Nothing is open on the one key."),
         (audit(SCOPE, [minted(), minted(name="deploy-prod")]), "Nothing is open on any of 2 keys."),
         (audit(SCOPE, [minted(), minted(name="test")]), "1 of 2 keys needs attention."),
-        (hostile(), "12 of 16 keys need attention, 1 of them at once."),
+        (hostile(), "13 of 17 keys need attention, 1 of them at once."),
     ],
     ids=["none", "one", "clean", "mild", "urgent"],
 )
