@@ -1,5 +1,6 @@
 """`keyledger key revoke`: the end of keys, shown first."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,12 +49,12 @@ def revoke(
             console.note("No key that is not revoked yet is such a one; nothing was revoked.")
             return
         if dry_run:
-            console.result(plan(session, chosen))
+            console.result(_plan(session, chosen))
             console.note("Nothing was revoked.")
             return
         if not yes:
             if console.is_interactive():
-                console.note(plan(session, chosen))
+                console.note(_plan(session, chosen))
             confirm(f"Revoke {'this key' if len(chosen) == 1 else f'these {len(chosen)} keys'} for good?")
         revoke_all(session, chosen, reason)
 
@@ -71,7 +72,12 @@ def _meant(session: "Session", expression: str) -> "list[Credential]":
     return meant(session, expression, "To be revoked", Action.REVOKE)
 
 
-def revoke_all(session: "Session", keys: "list[Credential]", reason: str | None) -> None:
+def revoke_all(
+    session: "Session",
+    keys: "list[Credential]",
+    reason: str | None,
+    say: Callable[[str], None] = lambda line: console.result(f"{line}\n"),
+) -> None:
     """Revoke one after the other; one that cannot be is told, and keeps none of the others from it."""
     from ledger.errors import Refused
 
@@ -83,7 +89,7 @@ def revoke_all(session: "Session", keys: "list[Credential]", reason: str | None)
             failed += 1
             tell(f"{called(key)} was not revoked: {error}")
         else:
-            console.result(f"Revoked {called(key)}: it is refused from now on.\n")
+            say(f"Revoked {called(key)}: it is refused from now on.")
     if failed:
         raise typer.Exit(COULD_NOT)
 
@@ -96,7 +102,7 @@ def _require_revocable(session: "Session", key: "Credential") -> None:
         raise WrongState(f"the key {key.name!r} is revoked already; nothing was revoked")
 
 
-def plan(session: "Session", keys: list["Credential"]) -> str:
+def _plan(session: "Session", keys: list["Credential"]) -> str:
     """Who owns the keys and when they were last used: whom it would hurt."""
     from audit_cli.wording import last_used, short_id
 

@@ -136,7 +136,8 @@ def _revoke(session: "Session", result: "ScanResult", *, dry_run: bool, yes: boo
         return
     if not yes:
         confirm(f"Revoke {which} for good?")
-    revoke_all(session, [session.key(key.id) for key in result.live], REASON)
+    # The result, which may be JSON, is what was found.
+    revoke_all(session, [session.key(key.id) for key in result.live], REASON, say=console.note)
 
 
 def _print(result: "ScanResult", form: Form, here: str) -> None:

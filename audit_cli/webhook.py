@@ -17,6 +17,7 @@ import msgspec
 from ledger.errors import InvalidInput, KeyledgerError
 
 TRY_TIMEOUT_S = 10.0
+LEAST_TIMEOUT_S = 0.1
 PAUSES_S = (0.5, 2.0, 8.0)
 # All tries and pauses together.
 DEADLINE_S = 60.0
@@ -77,7 +78,7 @@ def post(
     for pause in (*pauses, None):
         left = began + DEADLINE_S - clock.now()
         request = Request(hook.url, body, _headers(hook, message_id, int(clock.now()), body, agent))  # noqa: S310 - checked
-        answer = _tried(request, hook, min(TRY_TIMEOUT_S, left))
+        answer = _tried(request, hook, max(min(TRY_TIMEOUT_S, left), LEAST_TIMEOUT_S))
         if answer.is_taken:
             return
         wait = max(pause or 0, answer.retry_after)

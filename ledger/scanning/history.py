@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import msgspec
 
-from ledger.scanning.found import SHORT_COMMIT, Found, Haul, Place, clean
+from ledger.scanning.found import MAX_FOUND, SHORT_COMMIT, Found, Haul, Place, clean
 from ledger.scanning.naming import Naming
 from ledger.scanning.reader import Fill, Hit, Reader
 
@@ -52,13 +52,20 @@ class History:
         return int(lines["count"]) + int(lines["in-pack"])
 
     def scan(self, reader: Reader, haul: Haul, on_progress: Callable[[int], None]) -> None:
-        """Read every object, whether or not a branch leads to it; raises OSError where git cannot."""
-        telling = list(self._telling(reader, haul, on_progress))
-        commits = self._commits({each.id for each in telling if each.kind == _BLOB})
-        for each in telling:
-            commit, path = _where(each, commits)
-            for hit in each.hits:
-                haul.find(Found(hit.secret, Place(clean(path), hit.line, self.name, commit)))
+        """Read every object, whether or not a branch leads to it.
+
+        Raises OSError where git cannot, once what it could is brought home.
+        """
+        telling: list[_Telling] = []
+        commits: dict[str, tuple[str, str]] = {}
+        try:
+            telling.extend(self._telling(reader, haul, on_progress))
+            commits = self._commits({each.id for each in telling[:MAX_FOUND] if each.kind == _BLOB})
+        finally:
+            for each in telling:
+                commit, path = _where(each, commits)
+                for hit in each.hits:
+                    haul.find(Found(hit.secret, Place(clean(path), hit.line, self.name, commit)))
 
     def _telling(self, reader: Reader, haul: Haul, on_progress: Callable[[int], None]) -> Iterator[_Telling]:
         with self._git(*_ALL_OBJECTS) as output:
@@ -135,7 +142,7 @@ def _changes(output: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - a
     words = _words(output)
     for word in words:
         if word.startswith(b":"):
-            yield commit, word.split(b" ")[3].decode(), os.fsdecode(next(words))
+            yield commit, word.split(b" ")[3].decode(), os.fsdecode(next(words, b""))
         else:
             commit = word.decode()
 

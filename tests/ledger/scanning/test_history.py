@@ -208,3 +208,17 @@ def test_a_history_that_lacks_an_object_is_read_as_far_as_it_goes(repository: Re
     (repository.folder / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
 
     assert told(scanned(repository.folder)) == {(SECRETS[0], guilty, "a", 1)}
+
+
+def test_what_was_found_is_kept_where_git_fails_afterwards(repository: Repository) -> None:
+    repository.commit("a", SECRETS[0])
+    repository.commit("a", "clean")
+    (repository.folder / ".git" / "refs" / "heads" / "broken").write_text("1" * 40 + "\n")
+    haul, naming = Haul(), Naming("/")
+
+    with pytest.raises(OSError, match="git rev-list could not"):
+        History(str(repository.folder / ".git"), os.environ, naming).scan(
+            Reader(["kl"]), haul, lambda _count: None
+        )
+
+    assert [(secret, commit) for secret, commit, _, _ in told(haul)] == [(SECRETS[0], None)]
