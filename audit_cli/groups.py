@@ -13,7 +13,7 @@ GROUPS = (
     ("remediate", "End keys by a plan, step by step.", ("remediate",)),
     ("member", "Who is in the organization.", ("member",)),
     ("use", "Append uses of keys.", ("use",)),
-    ("import", "Import from AWS: keys and their uses.", ("imports",)),
+    ("import", "Import keys and their uses from AWS and Google Cloud.", ("imports",)),
     ("projections", "Look after the read side.", ("projections",)),
 )
 

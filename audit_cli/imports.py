@@ -84,6 +84,24 @@ def iam_access_keys(options: Options, paths: PathsArgument, form: IntakeFormatOp
         take_in(session, lambda _bar, warn: read_access_keys(paths, session.now, warn), form)
 
 
+@command(app, "gcp-service-account-keys")
+def gcp_service_account_keys(
+    options: Options, paths: PathsArgument, form: IntakeFormatOption = "table"
+) -> None:
+    """Import keys of Google service accounts.
+
+    What the interface or `gcloud iam service-accounts keys list --format json` says. Keys that Google itself
+    manages are passed over.
+
+    Example: keyledger import gcp-service-account-keys keys/*.json
+    """
+    from audit_cli.session import open_session
+    from ledger.importers.gcp_service_account_keys import read_service_account_keys
+
+    with open_session(options) as session:
+        take_in(session, lambda _bar, warn: read_service_account_keys(paths, session.now, warn), form)
+
+
 def _report(file: Path) -> "CredentialReport":
     from ledger.importers.credential_report_file import load_credential_report, parse_credential_report
 

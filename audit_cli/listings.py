@@ -12,6 +12,7 @@ from ledger.importers.credential_report_file import (
     load_credential_report,
     parse_credential_report,
 )
+from ledger.importers.gcp_service_account_keys import read_service_account_keys
 from ledger.importers.iam_access_keys import read_access_keys
 from ledger.importers.iam_credential_report import assumed_generation, report_items
 from ledger.importers.inventory_file import InventoryKey, load_inventory, parse_inventory
@@ -22,8 +23,7 @@ from projections.reconciliation import Extent, SourceKey
 if TYPE_CHECKING:
     from audit_cli.session import Session
 
-ACCESS_KEYS, CREDENTIAL_REPORT = "iam-access-keys", "iam-credential-report"
-KINDS = (ACCESS_KEYS, CREDENTIAL_REPORT)
+KINDS = ("iam-access-keys", "gcp-service-account-keys", "iam-credential-report")
 
 OnRefused = Callable[[Refusal], object]
 
@@ -43,8 +43,10 @@ def listing_of(
         case None:
             return _inventories(paths, session.now if listed_at is None else listed_at, on_refused)
         case "iam-access-keys":
-            told = _observations(read_access_keys(paths, session.now), on_refused)
-            return _access_keys(told, session)
+            return _by_owner(_observations(read_access_keys(paths, session.now), on_refused), session)
+        case "gcp-service-account-keys":
+            told = _observations(read_service_account_keys(paths, session.now), on_refused)
+            return _by_owner(told, session)
         case _:
             reports = [_report(path) for path in paths]
             moments = [_generated_at(report, listed_at, session.now) for report in reports]
@@ -102,8 +104,8 @@ def _observations(
     return sorted(told, key=lambda each: each.occurred_at)
 
 
-def _access_keys(told: list[Observation], session: "Session") -> Listing:
-    """An answer is of one user, so all keys are told of those users that have any."""
+def _by_owner(told: list[Observation], session: "Session") -> Listing:
+    """An answer is of one user or service account, so all keys are told of those that have any."""
     answered = {each.owner: each.occurred_at for each in told if each.owner}
     extent = Extent(
         min(answered.values(), default=session.now),

@@ -40,7 +40,8 @@ def reconcile(
         list[str],
         typer.Argument(
             metavar="PATH",
-            help="Inventories; or iam-access-keys or iam-credential-report and what such an import reads.",
+            help="Inventories; or iam-access-keys, iam-credential-report or gcp-service-account-keys and what"
+            " such an import reads.",
             show_default=False,
         ),
     ],
@@ -70,8 +71,8 @@ def reconcile(
 
     Tells keys that are unknown here, gone there, or in another state, with another owner or time of creation.
     An inventory is CSV, NDJSON or JSON with external_id (the id, for a key minted here) and what it has of
-    state, owner, created_at, source and account. All keys here of the sources (and accounts, and of access
-    keys the users) that it lists must be in it. Nothing is recorded: `keyledger import` does that.
+    state, owner, created_at, source and account. All keys here of the sources (and accounts or, of
+    answers, users) that it lists must be in it. Nothing is recorded: `keyledger import` does that.
 
     Example: keyledger reconcile inventory.csv --source aws
     """
@@ -81,7 +82,7 @@ def reconcile(
 
     kind, paths = _asked(what)
     if kind is not None and source is not None:
-        raise typer.BadParameter(f"--source is for inventories: {kind} is of aws")
+        raise typer.BadParameter(f"--source is for inventories: {kind} says whose keys it lists")
     with open_session(options) as session:
         found, position = _compared(session, kind, paths, source, as_of, partial=partial)
         organization = session.organization.name

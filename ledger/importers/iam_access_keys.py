@@ -1,8 +1,6 @@
 """Answers of AWS ListAccessKeys: the id, state and creation of the access keys of a user."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,22 +8,19 @@ import msgspec
 
 from ledger.errors import InvalidInput
 from ledger.events import KeyState
+from ledger.importers.answers import SUFFIXES, answer_text, answered_at
 from ledger.importers.aws import access_key
-from ledger.importers.files import UNREADABLE, find_files, open_file, why_unreadable
+from ledger.importers.files import UNREADABLE, find_files, why_unreadable
 from ledger.importers.values import moment_in, quoted
-from ledger.moments import MICROSECOND, format_moment, moment_of
+from ledger.moments import format_moment
 from ledger.observation import Observation
-from ledger.usage import FUTURE_TOLERANCE, Doubt, OnDoubt, Refusal
+from ledger.usage import Doubt, OnDoubt, Refusal
 
 REPORTER = "iam-access-keys"
-SUFFIXES = (".json", ".json.gz")
-# A user has two keys, and an answer a thousand at the most.
-MAX_ANSWER = 16 * 1024 * 1024
 
 AccessKeyItem: TypeAlias = Observation | Refusal
 
 _STATES = {"Active": KeyState.ACTIVE, "Inactive": KeyState.DISABLED}
-_FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
 
 
 class _Datetime(msgspec.Struct):
@@ -95,12 +90,9 @@ def _read_files(files: Iterable[Path], now: int, on_doubt: OnDoubt) -> Iterator[
 
 
 def _load(file: Path) -> _Answer:
-    with open_file(file) as stream:
-        text = stream.read(MAX_ANSWER + 1)
-    if len(text) > MAX_ANSWER:
-        raise InvalidInput(f"is larger than {MAX_ANSWER} bytes, so no answer of ListAccessKeys")
+    text = answer_text(file, "ListAccessKeys")
     try:
-        answer = _decode(text.removeprefix(b"\xef\xbb\xbf"))
+        answer = _decode(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"is no answer of ListAccessKeys: {error}") from None
     return answer.data or answer
@@ -116,7 +108,8 @@ def _answer_items(answer: _Answer, where: str, now: int, on_doubt: OnDoubt) -> I
         except InvalidInput as error:
             yield Refusal(where, f"{quoted(metadata.access_key_id)}: {error}")
     if listed:
-        at = _answered_at(answer, listed, now)
+        headers = answer.response_metadata.headers if answer.response_metadata else {}
+        at = answered_at(headers, (key.created_at for key in listed), now)
         for key in listed:
             yield _observation(key, at, where, on_doubt)
 
@@ -132,30 +125,6 @@ def _listed(metadata: _Metadata) -> _Listed:
 def _moment(written: str | _Datetime | None) -> int | None:
     text = written.as_text() if isinstance(written, _Datetime) else written
     return moment_in("CreateDate", text) if text else None
-
-
-def _answered_at(answer: _Answer, listed: list[_Listed], now: int) -> int:
-    """When the answer was given, or a moment that it is at least as young as."""
-    headers = answer.response_metadata.headers if answer.response_metadata else {}
-    written = next((text for name, text in headers.items() if name.lower() == "date"), None)
-    if written is not None:
-        return _header_moment(written, now)
-    known = [key.created_at for key in listed if key.created_at is not None and key.created_at <= now]
-    if not known:
-        raise InvalidInput("holds no date to go by; record the answer anew, with its HTTP headers")
-    return max(known)
-
-
-def _header_moment(written: str, now: int) -> int:
-    try:
-        answered = parsedate_to_datetime(written)
-    except ValueError:
-        raise InvalidInput(f"date header: {quoted(written)} is not a time") from None
-    # HTTP knows no other zone; `-0000` in place of GMT would come back without one.
-    at = moment_of(answered.replace(tzinfo=answered.tzinfo or UTC))
-    if not 0 <= at <= now + _FUTURE_TOLERANCE_US:
-        raise InvalidInput(f"the answer is of {format_moment(at)}, but it is {format_moment(now)} here")
-    return at
 
 
 def _observation(listed: _Listed, at: int, where: str, on_doubt: OnDoubt) -> Observation:

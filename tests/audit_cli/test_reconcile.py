@@ -126,6 +126,19 @@ def test_real_answers_and_reports_agree_once_they_are_imported(keyledger: Door, 
     assert kinds(after) == []
 
 
+def test_keys_of_google_are_imported_and_compared_with_what_google_says(
+    keyledger: Door, real_data: Path
+) -> None:
+    (file,) = (real_data / "gcp-service-account-keys").glob("*query*keys_1.json")
+    before = keyledger("reconcile", "gcp-service-account-keys", str(file), "--format", "json")
+    keyledger.well("import", "gcp-service-account-keys", str(file))
+
+    after = keyledger.well("reconcile", "gcp-service-account-keys", str(file), "--format", "json")
+
+    assert [kind for kind, _ in kinds(before)] == ["unknown-here"]
+    assert after.json["summary"]["agreeing"] == 1
+
+
 def test_a_report_that_lacks_a_key_says_that_it_is_gone(keyledger: Door, real_data: Path) -> None:
     report = real_data / "iam-credential-reports" / "unused_keys.csv"
     keyledger.well("import", "iam-credential-report", str(report), "--generated-at", "2016-11-25T14:30:42Z")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger.errors import InvalidInput
 from ledger.events import KeyKind, KeyState
-from ledger.importers import iam_access_keys
+from ledger.importers import answers
 from ledger.importers.iam_access_keys import AccessKeyItem, read_access_keys
 from ledger.importers.iam_credential_report import read_credential_report
 from ledger.moments import parse_moment
@@ -251,7 +251,7 @@ def test_a_file_that_may_not_be_read_is_a_refusal(tmp_path: Path) -> None:
 
 
 def test_a_file_beyond_all_bounds_is_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(iam_access_keys, "MAX_ANSWER", 10)
+    monkeypatch.setattr(answers, "MAX_ANSWER", 10)
     assert read(answer(key())) == [
         Refusal("answer", "is larger than 10 bytes, so no answer of ListAccessKeys")
     ]
