@@ -54,6 +54,11 @@ class Served:
             headers["Content-Type"] = headers.get("Content-Type", "application/json")
         return self._client.request(method, path, headers=headers, **more)
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
     def close(self) -> None:
         self._client.close()
 
