@@ -2,9 +2,12 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -67,12 +70,16 @@ def expected(shown: list[str]) -> str:
     return ".*".join(re.escape(settled(part)) for part in parts)
 
 
-def run(command: str, folder: Path) -> str:
+def environment(folder: Path) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "TMPDIR": str(folder)}
+
+
+def run(command: str, folder: Path) -> str:
     ended = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
-        env=os.environ | {"PATH": path, "TMPDIR": str(folder)},
+        env=environment(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -82,14 +89,40 @@ def run(command: str, folder: Path) -> str:
     return ended.stdout
 
 
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return str(free.getsockname()[1])
+
+
+@contextmanager
+def in_background(command: str, folder: Path) -> Iterator[None]:
+    """Run what a session leaves running, until the block is left."""
+    process = subprocess.Popen(["bash", "-c", f"exec {command}"], cwd=folder, env=environment(folder))
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
 def test_the_sessions_print_what_the_readme_shows(tmp_path: Path) -> None:
+    with ExitStack() as background:
+        show(tmp_path, background)
+
+
+def show(folder: Path, background: ExitStack) -> None:
+    port = free_port()
     for step in sessions():
-        if step.command.startswith("date "):
+        command = step.command.replace("8431", port)
+        if command.endswith(" &"):
+            background.enter_context(in_background(command.removesuffix(" &"), folder))
+            continue
+        if command.startswith("date "):
             # It writes whole seconds: a reader is slower than one, and so his key is older than its use.
             time.sleep(1)
-        printed = run(step.command, tmp_path)
+        printed = run(command, folder)
 
-        assert re.fullmatch(expected(step.shown), settled(printed)), f"$ {step.command}\n{printed}"
+        assert re.fullmatch(expected(step.shown), settled(printed)), f"$ {command}\n{printed}"
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
