@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from audit_cli import console
+from audit_cli.reports.terminal import printable
 from audit_cli.wording import counted, moment
 from ledger.audit_events import RemediationStep
 from ledger.moments import format_moment
@@ -62,7 +63,7 @@ _VERBS = {
 def line_of_step(outcome: Outcome, step: Taken) -> str:
     """A step that was taken, and what comes next."""
     warned_of = step.step is RemediationStep.WARN and outcome.key.owner
-    owner = f" of {outcome.key.owner}" if warned_of else ""
+    owner = f" of {printable(outcome.key.owner or '')}" if warned_of else ""
     followed = outcome.verdict
     then = ""
     if isinstance(followed, Waits):
@@ -72,7 +73,7 @@ def line_of_step(outcome: Outcome, step: Taken) -> str:
 
 def refusal(key: PlannedKey, reason: str) -> str:
     """Why a key was left alone."""
-    return f"{_named(key)} was left alone, changed since the plan was made: {reason}"
+    return f"{_named(key)} was left alone, changed since the plan was made: {printable(reason)}"
 
 
 def waiting(key: PlannedKey, waits: Waits) -> str:
@@ -85,7 +86,9 @@ def by_hand(plan: Plan) -> Iterator[str]:
     for each in plan.by_hand:
         if each.source != MINTED_HERE:
             for remedy in dict.fromkeys(finding.remedy for finding in each.findings if finding.remedy):
-                yield f"Cannot be done here, since {each.source} minted {each.name}; by hand: {remedy}"
+                yield printable(
+                    f"Cannot be done here, since {each.source} minted {each.name}; by hand: {remedy}"
+                )
 
 
 def summary(plan: Plan, outcomes: Sequence[Outcome], *, dry_run: bool) -> str:
@@ -152,7 +155,7 @@ def _due(outcome: Outcome) -> Iterator[Stage]:
 
 
 def _named(key: PlannedKey) -> str:
-    return f"{key.name} ({key.id[:_SHORT]})"
+    return f"{printable(key.name)} ({key.id[:_SHORT]})"
 
 
 def _callers(key: PlannedKey) -> str:

@@ -52,7 +52,8 @@ def parse_plan(text: str) -> tuple[Plan | None, list[tuple[int, str]]]:
     except msgspec.ValidationError as error:
         return None, located(text, [_problem(str(error))])
     problems = list(_problems(plan))
-    return (None if problems else plan), located(text, problems)
+    # Lines are looked for only where somebody needs them: that takes far longer than to read the text.
+    return (None, located(text, problems)) if problems else (plan, [])
 
 
 def policy_of_plan(plan: Plan) -> Policy:
