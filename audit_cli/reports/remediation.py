@@ -19,6 +19,8 @@ SCHEMA = "keyledger.remediation/1"
 
 _SHORT = 8
 _LISTED = 3
+_LISTED_BY_HAND = 20
+_OURS = "keyledger "
 _PAST = {
     RemediationStep.WARN: "warned",
     RemediationStep.DISABLE: "disabled",
@@ -83,12 +85,20 @@ def waiting(key: PlannedKey, waits: Waits) -> str:
 
 def by_hand(plan: Plan) -> Iterator[str]:
     """What keyledger cannot do, since the keys were minted elsewhere."""
-    for each in plan.by_hand:
-        if each.source != MINTED_HERE:
-            for remedy in dict.fromkeys(finding.remedy for finding in each.findings if finding.remedy):
-                yield printable(
-                    f"Cannot be done here, since {each.source} minted {each.name}; by hand: {remedy}"
-                )
+    elsewhere = [
+        (each, finding.remedy)
+        for each in plan.by_hand
+        for finding in each.findings
+        if finding.remedy and each.source != MINTED_HERE and not finding.remedy.startswith(_OURS)
+    ]
+    told = list(
+        dict.fromkeys(f"{each.name}, minted by {each.source}: {remedy}" for each, remedy in elsewhere)
+    )
+    if told:
+        yield "This cannot be done by keyledger; by hand:"
+    yield from (f"  {printable(line)}" for line in told[:_LISTED_BY_HAND])
+    if len(told) > _LISTED_BY_HAND:
+        yield f"  and {len(told) - _LISTED_BY_HAND:,} more, which the plan has"
 
 
 def summary(plan: Plan, outcomes: Sequence[Outcome], *, dry_run: bool) -> str:

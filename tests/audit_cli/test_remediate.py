@@ -236,12 +236,14 @@ def test_what_keyledger_cannot_do_is_told_with_the_command_to_type(keyledger: Do
     (folder / "kaleb.json").write_text(json.dumps({"AccessKeyMetadata": [metadata]}))
     keyledger.well("import", "iam-access-keys", str(folder))
 
-    path = planned(keyledger, "--rule", "aged-key")
+    path = planned(keyledger)
     answer = apply(keyledger, path)
 
     assert answer.status == 0
     assert "aws iam create-access-key --user-name kaleb" in path.read_text()
-    assert "Cannot be done here, since aws minted" in answer.err
+    assert "cannot be done by keyledger; by hand:" in answer.err
+    assert "minted by aws: aws iam create-access-key --user-name kaleb" in answer.err
+    assert answer.err.count("minted by aws") == 1
 
 
 def test_a_plan_of_another_organization_is_refused(keyledger: Door, plan: Path) -> None:
