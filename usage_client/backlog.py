@@ -42,7 +42,10 @@ class Backlog:
     def lost(self) -> None:
         """Note that not every use until now will be delivered."""
         if self.coverage is not None:
-            self.coverage.lost()
+            try:
+                self.coverage.lost()
+            except OSError as error:
+                self._log.say(_SPOOL, f"a loss cannot be noted in the spool: {error.strerror}")
 
     @property
     def is_empty(self) -> bool:

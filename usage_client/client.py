@@ -3,10 +3,9 @@
 import atexit
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import Self
 from weakref import ref
@@ -14,6 +13,7 @@ from weakref import ref
 from usage_client import forking
 from usage_client.background import Background, Nudge, Wait
 from usage_client.backlog import open_backlog
+from usage_client.bookkeeping import Bookkeeping
 from usage_client.checker import Checker
 from usage_client.moments import format_moment, moment_of
 from usage_client.presenter import Presenter
@@ -22,12 +22,12 @@ from usage_client.remote import Remote
 from usage_client.secret import Secret
 from usage_client.sender import Sender
 from usage_client.settings import Limits, settle
-from usage_client.stats import Stats, Tally
+from usage_client.stats import Stats
 from usage_client.use_id import new_id
-from usage_client.use_line import BadUse, RefusedUse, check_use, read_line, write_line
+from usage_client.use_line import RefusedUse, check_use, write_line
 from usage_client.verdict import Verdict, WhenDown
 
-_DROPPED, _BAD, _REFUSED, _SYNC = "dropped", "bad", "refused", "sync"
+_SYNC = "sync"
 
 
 class UsageClient:
@@ -66,13 +66,18 @@ class UsageClient:
             limits=limits,
             allow_plain_http=allow_plain_http,
         )
-        self._on_refused = on_refused
         self._log = QuietLog(time.monotonic)
         self._backlog = open_backlog(self.settings, self._log, now, os.urandom, heartbeats=heartbeats)
+        self._books = Bookkeeping(self._backlog, self._log, on_refused)
         limits = self.settings.limits
         self._remote = Remote(self.settings.server, self.settings.api_key, limits.send_timeout, now)
         self._sender = Sender(
-            self.settings, self._backlog, self._remote, self._log, self._tell_refused, coalesce=coalesce
+            self.settings,
+            self._backlog,
+            self._remote,
+            self._log,
+            self._books.tell_refused,
+            coalesce=coalesce,
         )
         self._keeper = Background("keyledger-usage-keeper", self._sync)
         self._checker = Checker(self.settings, self._log, when_down, self._accepted)
@@ -84,8 +89,6 @@ class UsageClient:
     def _begin(self) -> None:
         self._is_closed = False
         self._is_started = False
-        self._tally = Tally()
-        self._counting = Lock()
 
     def record(  # noqa: PLR0913 - what a use may tell
         self,
@@ -122,33 +125,21 @@ class UsageClient:
                 }
             )
         except (ValueError, TypeError, AttributeError, OverflowError) as reason:
-            self._reject(reason)
+            self._books.reject(reason)
             return False
         return self._keep(line)
 
     def _keep(self, line: bytes) -> bool:
-        if self._is_closed or not self._backlog.keep(line):
-            with self._counting:
-                self._tally.dropped += 1
-            self._backlog.lost()
-            why = "the client is closed" if self._is_closed else "there is no room left; see Limits"
-            self._log.say(_DROPPED, f"a use was dropped: {why}")
+        if self._is_closed:
+            self._books.drop("the client is closed")
             return False
-        with self._counting:
-            self._tally.recorded += 1
+        if not self._books.keep(line):
+            return False
         self.start()
         is_much = self._backlog.memory.waiting * 2 >= self.settings.limits.memory_uses
         self._sender.thread.nudge(Nudge.MUCH if is_much else Nudge.SOMETHING)
         self._keeper.nudge(Nudge.SOMETHING)
         return True
-
-    def _reject(self, reason: Exception) -> None:
-        with self._counting:
-            self._tally.rejected += 1
-        self._backlog.lost()
-        # Only our own words: those of others may quote what was given, which may be a secret.
-        said = str(reason) if isinstance(reason, BadUse) else f"wrong type or time ({type(reason).__name__})"
-        self._log.say(_BAD, f"a use was not recorded: {said}")
 
     def check(
         self,
@@ -194,9 +185,7 @@ class UsageClient:
                 user_agent=presenter.user_agent,
             )
             return
-        with self._counting:
-            self._tally.unidentified += 1
-        self._backlog.lost()
+        self._books.pass_over()
 
     def start(self) -> None:
         """Begin to deliver, also what an earlier process left; `record` does this too."""
@@ -246,12 +235,12 @@ class UsageClient:
 
     def stats(self) -> Stats:
         """Counts for a service's own metrics."""
-        spool, counts, tally = self._backlog.spool, self._sender.counts, self._tally
+        spool, counts, books = self._backlog.spool, self._sender.counts, self._books
         return Stats(
-            recorded=tally.recorded,
-            rejected=tally.rejected,
-            dropped=tally.dropped,
-            unidentified=tally.unidentified,
+            recorded=books.recorded,
+            rejected=books.rejected,
+            dropped=books.dropped,
+            unidentified=books.unidentified,
             stored=counts.stored,
             duplicates=counts.duplicates,
             refused=counts.refused,
@@ -272,16 +261,6 @@ class UsageClient:
         seconds = self.settings.limits.sync_every
         return Wait(seconds, Nudge.NONE_IS_HEEDED) if was_needed else Wait(None)
 
-    def _tell_refused(self, line: bytes | None, reason: str) -> None:
-        self._backlog.lost()
-        use: Mapping[str, object] = {} if line is None else read_line(line)
-        self._log.say(_REFUSED, f"the server refused the use {use.get('id')} of {use.get('key')!r}: {reason}")
-        if self._on_refused is not None:
-            try:
-                self._on_refused(RefusedUse(use, reason))
-            except Exception:  # noqa: BLE001 - the service's own code must not end its reporting
-                LOGGER.exception("on_refused failed")
-
     def before_fork(self) -> None:
         self._backlog.before_fork()
 
@@ -291,6 +270,7 @@ class UsageClient:
     def after_fork_in_child(self) -> None:
         was_closed = self._is_closed
         self._log.forget()
+        self._books.forget()
         self._remote.forget()
         self._checker.forget()
         self._sender.forget()

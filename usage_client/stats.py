@@ -25,12 +25,3 @@ class Stats:
     waiting_in_memory: int
     failure: str | None
     checks_down: bool
-
-
-class Tally:
-    """The counts that several threads add to."""
-
-    __slots__ = ("dropped", "recorded", "rejected", "unidentified")
-
-    def __init__(self) -> None:
-        self.recorded = self.rejected = self.dropped = self.unidentified = 0

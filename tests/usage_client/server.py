@@ -132,6 +132,8 @@ class Server:
                 connection.shutdown(socket.SHUT_RDWR)
         self.connections.clear()
 
+    close = down
+
     def answer(self, request: Request) -> Reply | None:
         with self._lock:
             self.requests.append(request)

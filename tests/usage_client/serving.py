@@ -12,6 +12,7 @@ import httpx
 from tests.door import Door
 
 PATIENCE_S = 60
+ADMIN = "ada@example.com"
 
 
 class Serving:
@@ -20,9 +21,9 @@ class Serving:
     def __init__(self, door: Door) -> None:
         self._door = door
         self.reporter_key: str = door.create(
-            "reporter", "--scope", "uses:append", "--scope", "keys:check", "--as", "ada@example.com"
+            "reporter", "--scope", "uses:append", "--scope", "keys:check", "--as", ADMIN
         )["secret"]
-        self.used = door.create("billing", "--scope", "deploy", "--as", "ada@example.com")
+        self.used = door.create("billing", "--scope", "deploy", "--as", ADMIN)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self._port = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None

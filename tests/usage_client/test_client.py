@@ -1,6 +1,7 @@
 import logging
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -145,6 +146,24 @@ def test_a_server_that_was_away_gets_everything_when_it_is_back(
     assert client.flush(20)
     assert server.count == 100
     assert client.stats().failure is None
+
+
+def test_a_slow_server_slows_nobody_who_records(
+    client_of: Open, server: Server, kept_in: Path | None
+) -> None:
+    server.delay_s = 1
+    client = client_of(spool=kept_in, limits=Limits(flush_every=0.001))
+    client.record(key="k1")
+    eventually(lambda: server.requests)
+    started = monotonic()
+
+    for _ in range(1000):
+        client.record(key="k1")
+
+    assert monotonic() - started < 1
+    server.delay_s = 0
+    assert client.flush(20)
+    assert server.count == 1001
 
 
 def test_retry_after_is_honoured(client_of: Open, server: Server) -> None:

@@ -1,36 +1,15 @@
-"""The client against the real server, both killed under load: the ledger's totals are what was recorded."""
+"""The client against the real server."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
-from time import sleep
 
 import pytest
 
 from tests.door import Door
-from tests.faults.scale import LONG, SHORT
 from tests.usage_client.conftest import eventually
 from tests.usage_client.serving import Serving, serving
 from usage_client import Limits, UsageClient
 from usage_client.moments import SECOND
-
-IS_LONG = "--soak" in sys.argv
-KILLS = LONG.server_kills if IS_LONG else SHORT.server_kills
-
-# It writes a dot for each use that is recorded.
-RECORDER = """
-import os, sys, time
-from usage_client import Limits, UsageClient
-url, key, used, spool = sys.argv[1:]
-limits = Limits(flush_every=0.1, adopt_every=0.5, sync_every=0.1, batch_uses=200)
-client = UsageClient(url, key, service="payments", spool=spool, limits=limits)
-while True:
-    assert client.record(key=used, caller="web-1", source_ip="192.0.2.1")
-    os.write(1, b".")
-    time.sleep(0.0005)
-"""
 
 
 @pytest.fixture
@@ -38,11 +17,6 @@ def served(keyledger: Door) -> Iterator[Serving]:
     """Give a real server."""
     with serving(keyledger) as server:
         yield server
-
-
-def recorder(served: Serving, spool: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-c", RECORDER, served.url, served.reporter_key, served.used["id"], str(spool)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
 def test_uses_checks_and_heartbeats_come_to_the_ledger(served: Serving, keyledger: Door, spool: Path) -> None:
@@ -88,37 +62,3 @@ def test_a_wrong_key_and_one_without_the_scope_lose_nothing(
 
     with UsageClient(served.url, served.reporter_key, service="payments", spool=spool, limits=limits):
         eventually(lambda: served.count("use_count") == 2)
-
-
-def test_totals_are_what_was_recorded_though_client_and_server_are_killed_under_load(
-    served: Serving, spool: Path
-) -> None:
-    dice = Random(1)
-    recorded = client_kills = 0
-    running = [recorder(served, spool), recorder(served, spool)]
-    try:
-        for _ in range(KILLS):
-            # when the server is killed under load, and one of the clients beside it
-            sleep(0.3 + dice.random() * 0.4)
-            served.kill()
-            sleep(dice.random() * 0.2)
-            killed = running.pop(0)
-            killed.kill()
-            recorded += len(killed.communicate()[0])
-            client_kills += 1
-            served.up()
-            running.append(recorder(served, spool))
-        sleep(0.5)
-    finally:
-        for process in running:
-            process.kill()
-            recorded += len(process.communicate()[0])
-            client_kills += 1
-
-    # then whoever comes next delivers the rest, and the ledger has each use once
-    limits = Limits(flush_every=0.05, adopt_every=0.1)
-    with UsageClient(served.url, served.reporter_key, service="payments", spool=spool, limits=limits):
-        eventually(lambda: not list(spool.glob("*.uses")), 60)
-    # A client may be killed between recording a use and telling of it.
-    assert recorded <= served.count("use_count") <= recorded + client_kills
-    assert recorded > 100

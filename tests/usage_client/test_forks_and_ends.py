@@ -1,35 +1,15 @@
-"""Processes that fork, share a spool and are killed: the totals are what they counted, each use once."""
+"""Processes that fork and end: each records for itself, and what waits is delivered or left to the others."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from random import Random
-from time import sleep
 
 import pytest
 
-from tests.faults.scale import LONG, SHORT
 from tests.usage_client.conftest import Open, eventually
 from tests.usage_client.server import CLIENT_KEY, Server
-
-IS_LONG = "--soak" in sys.argv
-KILLS = (LONG if IS_LONG else SHORT).writer_kills
-
-# It tells each use once it is recorded, in one write, so that what was told was recorded.
-RECORDER = """
-import itertools, os, sys
-from usage_client import Limits, UsageClient
-url, key, spool, name = sys.argv[1:]
-limits = Limits(flush_every=0.02, adopt_every=0.1, sync_every=0.05)
-client = UsageClient(url, key, service="payments", spool=spool, limits=limits, coalesce=name.startswith("c"))
-for number in itertools.count():
-    use = f"{name}/{number}"
-    assert client.record(key="k1", caller=use, use_id=use)
-    os.write(1, f"{use}\\n".encode())
-"""
 
 FORKING = """
 import os, sys, time
@@ -59,61 +39,6 @@ assert client.stats().recorded == 400
 def start(code: str, *arguments: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE)
-
-
-@pytest.fixture
-def recorders(server: Server, spool: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Give two processes that record into one spool as fast as they can."""
-    running = [start(RECORDER, server.url, CLIENT_KEY, spool, name) for name in ("a0", "b0")]
-    yield running
-    for process in running:
-        process.kill()
-        process.wait()
-
-
-def first_word(process: subprocess.Popen[bytes]) -> str:
-    """Wait until it has recorded something."""
-    assert process.stdout is not None
-    return process.stdout.readline().decode().strip()
-
-
-def told_by(process: subprocess.Popen[bytes]) -> set[str]:
-    out, _ = process.communicate()
-    # A last line cut short was never told.
-    return {line.decode().strip() for line in out.splitlines(keepends=True) if line.endswith(b"\n")}
-
-
-def test_what_was_recorded_before_a_sigkill_is_stored_exactly_once(
-    recorders: list[subprocess.Popen[bytes]], client_of: Open, server: Server, spool: Path
-) -> None:
-    # given processes that are killed at any moment, while the server comes and goes
-    dice = Random(1)
-    told: set[str] = set()
-    for kill in range(KILLS):
-        which = kill % 2
-        told.add(first_word(recorders[which]))
-        sleep(dice.random() * 0.3)
-        if kill % 3 == 1:
-            server.down()
-            sleep(dice.random() * 0.2)
-            server.up()
-        recorders[which].send_signal(signal.SIGKILL)
-        told |= told_by(recorders[which])
-        recorders[which] = start(RECORDER, server.url, CLIENT_KEY, spool, f"{'ab'[which]}{kill + 1}")
-    for process in recorders:
-        process.kill()
-        told |= told_by(process)
-
-    # when the last one takes over
-    client_of(spool=spool).start()
-    eventually(lambda: not list(spool.glob("*.uses")), 60)
-
-    # then all that was recorded is there; beyond it, at most the use whose recording nobody lived to tell
-    stored = {use["id"] for use in server.uses.values()}
-    assert len(stored) == len(server.uses)
-    assert told <= stored
-    assert len(stored - told) <= KILLS + 2
-    assert len(told) > 100
 
 
 @pytest.mark.parametrize("with_spool", [True, False], ids=["spool", "memory"])
