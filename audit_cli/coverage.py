@@ -9,7 +9,7 @@ from audit_cli.options import Options, command
 from audit_cli.values import FormatOption
 
 if TYPE_CHECKING:
-    from audit_cli.reports.coverage import CoverageReport
+    from projections.coverage_report import CoverageReport
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -34,8 +34,10 @@ def coverage(
     Example: keyledger coverage --overdue
     """
     from audit_cli.policy_choice import policy_in_force
-    from audit_cli.reports.coverage import CoverageReport, coverage_object, coverage_text
+    from audit_cli.reports.coverage import coverage_text
     from audit_cli.session import open_session
+    from projections.coverage_report import CoverageReport
+    from projections.documents.coverage import coverage_document
 
     tolerance = policy_in_force(options, None, {}).coverage_tolerance
     with open_session(options) as session, session.view() as view:
@@ -46,7 +48,7 @@ def coverage(
 
         report = replace(report, reporters=report.overdue)
     if form == "json":
-        console.result_json(coverage_object(report))
+        console.result_json(coverage_document(report))
     elif report.reporters or report.summarized:
         console.result(coverage_text(report, console.width()))
         _hint(report)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from projections.owned_keys import OwnedKeys
 
-OWNERS_SCHEMA = "keyledger.owners/1"
 NO_KEYS = "There are no keys that could be used; `keyledger key create NAME` makes one."
 
 app = typer.Typer(rich_markup_mode=None)
@@ -38,6 +37,7 @@ def owners(
     """
     from audit_cli.session import open_session
     from ledger.events import KeyKind
+    from projections.documents.owners import owners_document
     from projections.owned_keys import Standing, keys_by_owner
 
     with open_session(options) as session, session.view() as view:
@@ -56,8 +56,7 @@ def owners(
         and (owner is None or (each.owner or "").casefold() == owner.casefold())
     ]
     if form == "json":
-        told = {"schema": OWNERS_SCHEMA, "organization": organization, "position": position}
-        console.result_json(told | {"owners": [_object(each, now) for each in found]})
+        console.result_json(owners_document(organization, position, found, now))
     elif found:
         console.result(_table(found, now))
         _hint(found)
@@ -102,23 +101,3 @@ def _hint(found: "Sequence[OwnedKeys]") -> None:
             f"{counted(count, 'key')} {belong} to {counted(len(left), 'departed member')}. To move them:"
             f" keyledger key set --where 'owner={left[0].owner}' --owner WHO"
         )
-
-
-def _object(owned: "OwnedKeys", now: int) -> dict[str, object]:
-    from msgspec.structs import asdict
-
-    from ledger.moments import format_moment
-    from projections.listed_key import listed_key
-
-    def moment(at: int | None) -> str | None:
-        return None if at is None else format_moment(at)
-
-    return {
-        "owner": owned.owner,
-        "standing": owned.standing,
-        "departed_at": moment(owned.departed_at),
-        "keys": [
-            asdict(listed_key(record, now)) | {"confirmed_at": moment(record.marks.confirmed_at)}
-            for record in owned.keys
-        ],
-    }
