@@ -72,7 +72,7 @@ class Session:
             opened = (
                 open_view(self.database, organization_id, as_of, bar.reach, now)
                 if at_position is None
-                else open_past_view(self.database, organization_id, at_position, as_of)
+                else open_past_view(self.database, organization_id, at_position, as_of, bar.reach)
             )
             with opened as view:
                 bar.clear()

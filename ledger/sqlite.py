@@ -203,7 +203,7 @@ def open_file(path: Path, *, create: bool) -> tuple[Engine, bool]:
     # A new file's folder decides; an old file that only the folder protects still cannot take a journal.
     writable = access(path.parent, W_OK) and (not path.exists() or access(path, W_OK))
     mode = ("rwc" if create else "rw") if writable else _read_only_mode(path)
-    uri = f"file:{quote(bytes(path.absolute()))}?mode={mode}"
+    uri = _uri(path, mode)
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(
@@ -220,6 +220,11 @@ def open_file(path: Path, *, create: bool) -> tuple[Engine, bool]:
     )
     _prepare(engine)
     return engine, writable
+
+
+def reading_uri(path: Path) -> str:
+    """How another connection reads a ledger that may not be written."""
+    return _uri(path, _read_only_mode(path))
 
 
 def open_memory() -> Engine:
@@ -252,6 +257,10 @@ def _check_file(path: Path, *, create: bool) -> None:
             raise LedgerUnavailable(f"the folder {path.parent} does not exist; make it first")
     elif not path.exists():
         raise LedgerUnavailable(f"there is no ledger at {path}; `keyledger init ORG` makes one")
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(bytes(path.absolute()))}?mode={mode}"
 
 
 def _read_only_mode(path: Path) -> str:

@@ -1,4 +1,7 @@
-"""The past as it is known now: what an event says of the time up to a moment."""
+"""The past as it is known now: what an event that is no use says of the time up to a moment.
+
+Uses come by the million, and are clipped where they are counted.
+"""
 
 import msgspec
 
@@ -7,7 +10,6 @@ from ledger.events import (
     Event,
     KeyObserved,
     KeyUsageSummarized,
-    KeyUsed,
     KeyUseDenied,
 )
 from ledger.moments import LATEST
@@ -20,8 +22,8 @@ def clip(event: Event, at: int) -> Event | None:
     existed, a last use that it names was a use. Of coalesced uses only the ends are known.
     """
     match event:
-        case KeyUsed() | KeyUseDenied():
-            return _clip_use(event, at)
+        case KeyUseDenied() if event.occurred_at <= at and event.last_at is not None and event.last_at > at:
+            return msgspec.structs.replace(event, count=1, last_at=None)
         case KeyObserved() if event.occurred_at > at:
             return _clip_observed(event, at)
         case KeyUsageSummarized() if event.occurred_at > at:
@@ -32,16 +34,6 @@ def clip(event: Event, at: int) -> Event | None:
             return msgspec.structs.replace(event, occurred_at=at, covers_to=at)
         case _:
             return event if event.occurred_at <= at else None
-
-
-def _clip_use(event: KeyUsed | KeyUseDenied, at: int) -> Event | None:
-    if event.occurred_at > at:
-        return None
-    if event.last_at is None or event.last_at <= at:
-        return event
-    if isinstance(event, KeyUsed):
-        return msgspec.structs.replace(event, count=1, error_count=0, last_at=None)
-    return msgspec.structs.replace(event, count=1, last_at=None)
 
 
 def _clip_observed(event: KeyObserved, at: int) -> Event:

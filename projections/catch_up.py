@@ -11,7 +11,7 @@ from ledger.dialect import Lock
 from ledger.errors import Conflict
 from ledger.event_store import max_position
 from projections.rebuild import rebuild
-from projections.stretch import BATCH_SIZE, Clip, apply_stretch, read_stretch
+from projections.stretch import BATCH_SIZE, apply_stretch, read_stretch
 from projections.tables import TABLES
 
 # Further behind, and by more than half, everything anew is sooner done than the rest batch by batch.
@@ -53,26 +53,19 @@ def catch_up(database: Database, on_progress: OnProgress | None = None) -> int:
         except Conflict:
             pass  # somebody else has begun to: what is missing meanwhile is added as always
     _ensure(database)
-    return _advance(database, database, found.ledger_position, on_progress=on_progress)
+    return _advance(database, database, found.ledger_position, on_progress)
 
 
-def project_into_memory(database: Database, clip: Clip | None = None, until: int | None = None) -> Database:
-    """A private read model up to the end of the ledger, for readers that may not write, or up to a position.
-
-    With `clip`, which changes or drops events, it begins from nothing; without, from the rows that there are
-    where these do not tell of more.
-    """
+def project_into_memory(database: Database) -> Database:
+    """A private read model up to the end of the ledger, for readers that may not write."""
     memory = in_memory()
-    with database.read() as source:
-        has_rows = clip is None and TABLES.exist(source)
-        has_rows = has_rows and (until is None or TABLES.position(source) <= until)
     with memory.write() as target, database.read() as source:
         TABLES.create(target)
-        if has_rows:
+        if TABLES.exist(source):
             TABLES.hold(source)
             _copy(source, target)
-        goal = max_position(source) if until is None else until
-    _advance(database, memory, goal, clip)
+        goal = max_position(source)
+    _advance(database, memory, goal)
     return memory
 
 
@@ -80,7 +73,6 @@ def _advance(
     source: Database,
     target: Database,
     goal: int,
-    clip: Clip | None = None,
     on_progress: OnProgress | None = None,
 ) -> int:
     """Read and count outside the lock, and apply under it unless somebody else has been faster.
@@ -93,7 +85,7 @@ def _advance(
         if position >= goal:
             return position
         with source.read() as connection:
-            stretch = read_stretch(connection, position, min(position + BATCH_SIZE, goal), clip)
+            stretch = read_stretch(connection, position, min(position + BATCH_SIZE, goal))
         with target.write(Lock.PROJECT) as connection:
             if TABLES.position(connection) == position:
                 apply_stretch(connection, TABLES, stretch)

@@ -6,9 +6,11 @@ last to begin goes on; the others notice and end.
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from os import cpu_count, urandom
 from typing import TypeAlias
 
+import msgspec
 from sqlalchemy import Connection
 
 from ledger import sqlite
@@ -19,6 +21,7 @@ from ledger.event_store import max_position
 from ledger.ids import ID_BYTES, RandomBytes
 from ledger.use_scan import SQLITE
 from projections import rows
+from projections.as_of import clip
 from projections.source import source_of
 from projections.stretch import (
     BATCH_SIZE,
@@ -75,7 +78,7 @@ def rebuild(
             yield connection
 
     try:
-        fill(database, shadow, goal, writing, on_progress)
+        fill(database, shadow, Extent(goal, goal), writing, on_progress)
     finally:
         _keep_much(database)
     _keep_up(database, shadow, goal, writing)
@@ -86,17 +89,29 @@ def rebuild(
     return position
 
 
+class Extent(msgspec.Struct, frozen=True):
+    """What part of a ledger is told: up to a position, and of that what had happened by a moment of the past.
+
+    No use beyond `uses_until` is of interest.
+    """
+
+    until: int
+    uses_until: int
+    past: int | None = None
+
+
 def fill(
     source: Database,
     tables: KeyTables,
-    until: int,
+    extent: Extent,
     writing: Writing,
     on_progress: OnProgress | None = None,
 ) -> None:
     """Bring new tables to a position, in transactions that are short for those who wait for the lock."""
     wanted = [name for name in USE_TABLES if name + tables.suffix in tables.metadata.tables]
-    with _counting(source, until, wanted) as answering:
-        latest_at = _fill_lives(source, tables, until, writing) if tables.has_lives else 0
+    until = extent.uses_until
+    with _counting(source, extent, wanted) as answering:
+        latest_at = _fill_lives(source, tables, extent, writing) if tables.has_lives else 0
         passed: dict[int, int] = {}
         for answer in _explained(source, answering):
             match answer:
@@ -112,7 +127,7 @@ def fill(
             if on_progress and passed:
                 on_progress(sum(passed.values()) // len(passed), until)
     with writing() as connection:
-        rows.reach(connection, tables, until, latest_at)
+        rows.reach(connection, tables, extent.until, latest_at)
 
 
 def _explained(source: Database, answering: Iterator[Answer]) -> Iterator[Answer]:
@@ -125,13 +140,15 @@ def _explained(source: Database, answering: Iterator[Answer]) -> Iterator[Answer
         yield answer
 
 
-def _counting(database: Database, until: int, tables: list[str]) -> AbstractContextManager[Iterator[Answer]]:
-    source = source_of(database)
-    if until < PARALLEL_FROM or WORKERS == 1:
-        return nullcontext(answers(Task(source, until, tables)))
+def _counting(
+    database: Database, extent: Extent, tables: list[str]
+) -> AbstractContextManager[Iterator[Answer]]:
+    task = Task(source_of(database), extent.uses_until, tables, past=extent.past)
+    if task.until < PARALLEL_FROM or WORKERS == 1:
+        return nullcontext(answers(task))
     from projections.use_crew import crew, tasks_of  # noqa: PLC0415 - most commands need no processes
 
-    return crew(tasks_of(source, until, tables, WORKERS))
+    return crew(tasks_of(task, WORKERS))
 
 
 def _add_new(connection: Connection, tables: KeyTables, piece: Piece) -> None:
@@ -153,13 +170,14 @@ def _keep_much(database: Database) -> None:
             connection.exec_driver_sql(f"PRAGMA cache_size = -{sqlite.CACHE_KB}")
 
 
-def _fill_lives(source: Database, tables: KeyTables, until: int, writing: Writing) -> int:
+def _fill_lives(source: Database, tables: KeyTables, extent: Extent, writing: Writing) -> int:
     """Add what is no use; returns the latest moment that any of it tells of."""
+    clipped = None if extent.past is None else partial(clip, at=extent.past)
     position = latest_at = 0
-    while position < until:
+    while position < extent.until:
         with source.read() as connection:
-            end = lives_end(connection, position, until, LIVES_AT_ONCE)
-            batch = read_lives(connection, position, end)
+            end = lives_end(connection, position, extent.until, LIVES_AT_ONCE)
+            batch = read_lives(connection, position, end, clipped)
         with writing() as connection:
             rows.apply(connection, tables, batch)
         position, latest_at = end, max(latest_at, batch.latest_at)

@@ -1,5 +1,8 @@
 """How a process of its own opens the database that this one has open."""
 
+from pathlib import Path
+
+from ledger import sqlite
 from ledger.database import Database
 from ledger.use_scan import SQLITE, Source
 
@@ -7,7 +10,9 @@ from ledger.use_scan import SQLITE, Source
 def source_of(database: Database) -> Source:
     """What the driver needs to connect; it may hold a password, so it goes through a pipe only."""
     if database.dialect.name == SQLITE:
-        return Source(SQLITE, {"database": database.name})
+        if database.writable:
+            return Source(SQLITE, {"database": database.name})
+        return Source(SQLITE, {"database": sqlite.reading_uri(Path(database.name)), "uri": True})
     from ledger.postgresql_server import tls_mode  # noqa: PLC0415 - only what is in use
 
     _, parameters = database.engine.dialect.create_connect_args(database.engine.url)

@@ -7,11 +7,10 @@ import msgspec
 from sqlalchemy import Connection, select, text
 
 from ledger import use_scan
-from ledger.encoding import decode, encode
+from ledger.encoding import decode
 from ledger.event_store import max_position
 from ledger.events import Event
 from ledger.schema import events
-from ledger.use_scan import Row
 from projections import rows
 from projections.fold import Batch
 from projections.tables import KeyTables
@@ -35,14 +34,12 @@ class Stretch(msgspec.Struct, frozen=True):
     pieces: list[Piece]
 
 
-def read_stretch(connection: Connection, after: int, end: int, clip: Clip | None = None) -> Stretch:
+def read_stretch(connection: Connection, after: int, end: int) -> Stretch:
     """The events after a position and up to another, which must be there."""
-    lives, counts = read_lives(connection, after, end, clip), UseCounts()
+    lives, counts = read_lives(connection, after, end), UseCounts()
     driver = connection.connection.driver_connection
     for scanned in use_scan.scan(connection.dialect.name, driver, after, end):
-        kept = scanned if clip is None else list(_clipped(scanned, clip))
-        if kept:
-            counts.take(kept)
+        counts.take(scanned)
     return Stretch(end, max(lives.latest_at, counts.latest_at), lives, list(counts.rest()))
 
 
@@ -98,10 +95,3 @@ def _lives(connection: Connection, after: int, end: int) -> Iterator[Any]:
     query = select(events.c.position, events.c.originator_id, events.c.topic, events.c.state)
     query = query.where(events.c.position > after, events.c.position <= end, _NO_USE)
     yield from connection.execute(query.order_by(events.c.position))
-
-
-def _clipped(scanned: Sequence[Row], clip: Clip) -> Iterator[Row]:
-    for position, state in scanned:
-        event = clip(decode(use_scan.TOPIC, state))
-        if event is not None:
-            yield position, encode(event)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
+import msgspec
+
 from ledger.use_scan import Row, ScannedUse, decode_uses
 from ledger.use_shape import PlainUses, decode_tail, plain_uses
 from projections.tallies import Piece, Span, Tallies
@@ -20,10 +22,14 @@ TOTALS_HELD = 600_000
 TAILS_HELD = 200_000
 DAY_ROWS_HELD = 120_000
 
+_encode = msgspec.msgpack.Encoder().encode
+
 N = TypeVar("N")
 Spans: TypeAlias = Sequence[Sequence[int]]
 
 _SHIFT = 32
+# Where the state of a use has its first moment, after the byte that says how many fields there are.
+_MOMENT = slice(1, 10)
 _LOW = (1 << _SHIFT) - 1
 
 
@@ -36,10 +42,17 @@ class _Numbering(dict[N, int]):
 
 
 class UseCounts:
-    """Uses counted by service and caller, by day and by address, or in some of these tables only."""
+    """Uses counted by service and caller, by day and by address, or in some of these tables only.
 
-    def __init__(self, tables: Collection[str] = USE_TABLES) -> None:
+    With `past`, only what had happened by that moment: of uses that were told together and went on after it,
+    the first is all that is known.
+    """
+
+    def __init__(self, tables: Collection[str] = USE_TABLES, past: int | None = None) -> None:
         self.latest_at = 0
+        self._past = past
+        # Moments in stored uses compare as the bytes that they are.
+        self._limit = None if past is None else _encode(past)
         self._tables = tables
         self._has_totals = USAGE in tables or ADDRESSES in tables
         self._days: dict[int, Tallies[bytes]] = defaultdict(Tallies)
@@ -49,6 +62,10 @@ class UseCounts:
 
     def take(self, rows: Sequence[Row]) -> None:
         """Count stored uses, which come in the order of the ledger."""
+        if self._limit is not None:
+            rows = [row for row in rows if row[1][_MOMENT] <= self._limit]
+            if not rows:
+                return
         positions, states = zip(*rows, strict=True)
         plain = plain_uses(states, self._by_tail.groups)
         if plain is None:
@@ -78,10 +95,12 @@ class UseCounts:
 
     def _take_others(self, rows: Sequence[Row]) -> None:
         uses = decode_uses(rows)
-        spans = [
+        spans: Spans = [
             (position, use.occurred_at, use.last_at or use.occurred_at, use.count, use.error_count)
             for (position, _), use in zip(rows, uses, strict=True)
         ]
+        if self._past is not None:
+            spans = [span if span[2] <= self._past else (*span[:2], span[1], 1, 0) for span in spans]
         self.latest_at = max(self.latest_at, *(span[2] for span in spans))
         keys = [self._keys[use.key_id] << _SHIFT for use in uses]
         if USAGE in self._tables:

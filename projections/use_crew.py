@@ -1,16 +1,18 @@
 """The processes that count uses at once, a part of the work each, and what they hand over."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from os import dup
 from subprocess import PIPE, Popen
 from typing import IO, cast
 
+import msgspec
+
 from ledger.database import ConnectionLost
 from ledger.errors import LedgerCorrupt, LedgerUnavailable
-from ledger.use_scan import Share, Source
+from ledger.use_scan import Share
 from projections.use_task import Answer, Counted, Failed, Failure, Task, decode_answer, encode
 
 # `-P`: whatever lies in the working folder is none of this program's.
@@ -24,9 +26,9 @@ def crew(tasks: Iterable[Task]) -> Iterator[Iterator[Answer]]:
         yield _answers([stack.enter_context(_worker(task)) for task in tasks])
 
 
-def tasks_of(source: Source, until: int, tables: Sequence[str], workers: int) -> list[Task]:
+def tasks_of(task: Task, workers: int) -> list[Task]:
     """The work in as many parts, by keys: together they hold no more than one would."""
-    return [Task(source, until, list(tables), Share(part, workers)) for part in range(workers)]
+    return [msgspec.structs.replace(task, share=Share(part, workers)) for part in range(workers)]
 
 
 @contextmanager

@@ -14,12 +14,13 @@ REACHED_EVERY = 50_000
 
 
 class Task(msgspec.Struct, frozen=True):
-    """To count a share's uses up to a position, for some tables."""
+    """To count a share's uses up to a position, for some tables; with `past`, what had happened by then."""
 
     source: Source
     until: int
     tables: list[str]
     share: Share = EVERYTHING
+    past: int | None = None
 
 
 class Reached(msgspec.Struct, frozen=True, tag="reached"):
@@ -59,7 +60,7 @@ decode_answer = msgspec.msgpack.Decoder(Answer | Failed).decode
 
 def answers(task: Task) -> Iterator[Answer]:
     """What comes of a task, as it comes."""
-    counts, due = UseCounts(task.tables), REACHED_EVERY
+    counts, due = UseCounts(task.tables, task.past), REACHED_EVERY
     with opened(task.source) as driver:
         for rows in scan(task.source.kind, driver, 0, task.until, task.share):
             counts.take(rows)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from operator import attrgetter
 
 import msgspec
@@ -15,7 +14,6 @@ from ledger.ids import format_id
 from ledger.moments import LATEST, MICROSECOND
 from ledger.recorded import Recorded, events_at, stream_versions
 from ledger.usage import FUTURE_TOLERANCE
-from projections.as_of import clip
 from projections.callers import Caller, read_callers
 from projections.catch_up import OnProgress, catch_up, project_into_memory
 from projections.coverage import Coverage, SummarizedCoverage, read_reporters, read_summarized
@@ -24,6 +22,7 @@ from projections.daily_use import DailyUse
 from projections.key_record import KeyRecord
 from projections.marks import Marks, fold_marks
 from projections.members import MemberRow
+from projections.past import project_past
 from projections.pause import Sought
 from projections.paused import with_pauses
 from projections.people import People
@@ -166,14 +165,19 @@ def open_view(
             with _ledger_beside(rows, kept, database) as ledger:
                 yield View(rows, ledger, organization_id, as_of)
             return
-    kept = project_into_memory(database, partial(clip, at=as_of))
+        position = TABLES.position(rows)
+    kept = project_past(database, as_of, position, on_progress)
     with kept.read() as rows, database.read() as ledger:
         yield View(rows, ledger, organization_id, as_of)
 
 
 @contextmanager
 def open_past_view(
-    database: Database, organization_id: bytes, position: int, as_of: int | None = None
+    database: Database,
+    organization_id: bytes,
+    position: int,
+    as_of: int | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Iterator[View]:
     """What was known of an organization when the ledger went up to a position, folded in memory.
 
@@ -186,7 +190,7 @@ def open_past_view(
         if as_of is None:
             (found,) = events_at(ledger, [position])
             as_of = found.event.recorded_at
-    kept = project_into_memory(database, partial(clip, at=as_of), until=position)
+    kept = project_past(database, as_of, position, on_progress)
     with kept.read() as rows, database.read() as ledger:
         yield View(rows, ledger, organization_id, as_of)
 

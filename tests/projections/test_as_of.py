@@ -1,26 +1,35 @@
-from contextlib import closing
+from contextlib import ExitStack, closing
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 
+from ledger.database import Database
 from ledger.events import (
     Authentication,
     CoverageReported,
+    DenialReason,
     Event,
     KeyKind,
     KeyObserved,
     KeyState,
     KeyUsageSummarized,
-    KeyUsed,
+    KeyUseDenied,
 )
 from ledger.intake import Item
 from ledger.moments import LATEST
 from ledger.observation import Coverage, Observation, UsageSummary
 from ledger.usage import Use
+from projections import past
 from projections.as_of import clip
+from projections.past import project_past
+from projections.rebuild import Extent, fill
+from projections.tables import KeyTables
+from projections.view import View, open_view
 from tests.office import DAY, START, Office, shown
 from tests.place import Place
-from tests.projections.histories import MOMENTS, outside_items
+from tests.projections.histories import MOMENTS, OUTSIDE, outside_items
 
 T = START
 
@@ -29,8 +38,8 @@ def head(at: int) -> tuple[int, int, bytes, None, Authentication]:
     return (at, START, b"o" * 16, None, Authentication.CLAIMED)
 
 
-def used(at: int, last_at: int | None = None, count: int = 1) -> KeyUsed:
-    return KeyUsed(*head(at), key_id=b"k" * 16, service="s3", count=count, last_at=last_at)
+def denied(at: int, last_at: int | None = None, count: int = 1) -> KeyUseDenied:
+    return KeyUseDenied(*head(at), b"k" * 16, DenialReason.REVOKED, "s3", count=count, last_at=last_at)
 
 
 def observed(at: int, state: KeyState | None, created_at: int | None = None) -> KeyObserved:
@@ -48,10 +57,10 @@ def covered(start: int, end: int) -> CoverageReported:
 
 
 CASES: dict[str, tuple[Event, Event | None]] = {
-    "a use at the very moment counts": (used(T), used(T)),
-    "a later use does not": (used(T + 1), None),
-    "coalesced uses that go on count as the first": (used(T - 5, T + 5, 9), used(T - 5)),
-    "coalesced uses that are over count in full": (used(T - 5, T, 9), used(T - 5, T, 9)),
+    "a refusal at the very moment counts": (denied(T), denied(T)),
+    "a later refusal does not": (denied(T + 1), None),
+    "coalesced refusals that go on count as the first": (denied(T - 5, T + 5, 9), denied(T - 5)),
+    "coalesced refusals that are over count in full": (denied(T - 5, T, 9), denied(T - 5, T, 9)),
     "a state observed later is not known yet": (
         observed(T + 9, KeyState.REVOKED, T - 9),
         observed(T - 9, None, T - 9),
@@ -87,26 +96,34 @@ def test_an_event_is_clipped_to_what_had_happened(event: Event, expected: Event 
     assert clipped == expected
 
 
-def already_said(item: Item, at: int) -> bool:
-    """Whether all that an item tells had happened by then, so that a ledger of that time could hold it."""
+def said_by(item: Item, at: int) -> Item | None:
+    """What of an item had happened by a moment, as a ledger of that time could hold it; None for nothing.
+
+    Of uses that were told together and went on, the first.
+    """
     match item:
-        case Use():
-            return (item.last_at or item.occurred_at) <= at
+        case Use() if item.occurred_at <= at and (item.last_at or item.occurred_at) > at:
+            return msgspec.structs.replace(item, count=1, error_count=0, last_at=None)
+        case Use() | Observation() | UsageSummary():
+            return item if item.occurred_at <= at else None
         case Coverage():
-            return item.covers_to <= at
-        case Observation() | UsageSummary():
-            return item.occurred_at <= at
+            return item if item.covers_to <= at else None
         case _:
-            return False
+            return None
 
 
-@settings(max_examples=40)
+def told_of_both_sides(item: Item, at: int) -> bool:
+    """Whether an item other than a use is clipped, which the cases above show."""
+    return not isinstance(item, Use) and said_by(item, at) is None
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["with the rows", "without them"])
+@settings(max_examples=25)
 @given(items=outside_items(), at=MOMENTS)
-def test_the_past_is_what_a_ledger_of_that_time_would_show(place: Place, items: list[Item], at: int) -> None:
-    # Items that tell of both sides of the moment are clipped, which the cases above show.
-    told = [
-        item for item in items if already_said(item, at) or (isinstance(item, Use) and item.occurred_at > at)
-    ]
+def test_the_past_is_what_a_ledger_of_that_time_would_show(
+    place: Place, is_known: bool, items: list[Item], at: int
+) -> None:
+    told = [item for item in items if not told_of_both_sides(item, at)]
     with (
         place.ledger() as address_now,
         place.ledger() as address_then,
@@ -114,8 +131,42 @@ def test_the_past_is_what_a_ledger_of_that_time_would_show(place: Place, items: 
         closing(Office(address_then)) as then,
     ):
         now.record(told)
-        then.record([item for item in told if already_said(item, at)])
-
-        seen = {(r.external_id, r.account): shown(r) for r in now.records(as_of=at).values()}
+        then.record(said for item in told if (said := said_by(item, at)) is not None)
+        with ExitStack() as views:
+            if is_known:
+                view = views.enter_context(open_view(now.database, now.id, at))
+            else:
+                # Nothing is projected that could tell where the uses of those days end.
+                kept = project_past(now.database, at, now.ledger.recorder.max_notification_id() or 0)
+                rows = views.enter_context(kept.read())
+                view = View(rows, views.enter_context(now.database.read()), now.id, at)
+            seen = {(r.external_id, r.account): shown(r) for r in view.records()}
 
         assert seen == {(r.external_id, r.account): shown(r) for r in then.records().values()}
+
+
+def test_a_view_of_the_past_reads_no_use_beyond_the_last_of_those_days(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given uses of one day, and after them in the ledger those of later days and a late one of that day
+    first, late, later = (
+        [Use(key=OUTSIDE[0], service="s3", occurred_at=T + at, given_id=str(at)) for at in moments]
+        for moments in (range(5), (7,), range(2 * DAY, 2 * DAY + 9))
+    )
+    office.now = T + 3 * DAY
+    for uses in (first, later[:4], late, later[4:]):
+        office.record(uses)
+    asked: list[Extent] = []
+
+    def filled(source: Database, tables: KeyTables, extent: Extent, *more: Any) -> None:  # noqa: ANN401
+        asked.append(extent)
+        fill(source, tables, extent, *more)
+
+    monkeypatch.setattr(past, "fill", filled)
+
+    with open_view(office.database, office.id, T + DAY) as view:
+        (record,) = view.records()
+
+    (extent,) = asked
+    assert record.use_count == 6
+    assert extent.uses_until == extent.until - len(later[4:])

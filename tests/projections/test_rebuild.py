@@ -27,7 +27,7 @@ from projections.tables import TABLES
 from projections.tallies import Piece
 from projections.use_counts import USE_TABLES
 from projections.use_crew import tasks_of
-from projections.use_task import answers
+from projections.use_task import Task, answers
 from projections.view import open_view
 from tests.office import DAY, HOUR, START, Office
 from tests.place import Place, plain, unguarded
@@ -86,7 +86,7 @@ def counted(office: Office, parts: int, names: Sequence[str]) -> dict[str, list[
     with memory.write() as connection:
         TABLES.create(connection)
         end = status(office.database).ledger_position
-        for task in tasks_of(source_of(office.database), end, names, parts):
+        for task in tasks_of(Task(source_of(office.database), end, list(names)), parts):
             add_uses(connection, TABLES, [each for each in answers(task) if isinstance(each, Piece)])
         return {
             name: sorted(map(tuple, connection.execute(select(TABLES.metadata.tables[name]))))
