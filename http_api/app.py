@@ -80,7 +80,10 @@ def create_app(
             with suppress(asyncio.CancelledError):
                 await flushing
             await run_in_threadpool(app.state.checks.close)
-            await run_in_threadpool(desk.close)
+            try:
+                await run_in_threadpool(desk.close)
+            except KeyledgerError:
+                log.exception("what was counted last could not be stored")
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     for resource in RESOURCES:

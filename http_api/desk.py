@@ -64,8 +64,10 @@ class Desk:
 
     def close(self) -> None:
         """Store what was only counted so far, and let go of the ledger."""
-        self.own_uses.flush(everything=True)
-        self.database.close()
+        try:
+            self.own_uses.flush(everything=True)
+        finally:
+            self.database.close()
 
 
 def _policy(source: str | None) -> Policy:

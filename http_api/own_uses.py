@@ -6,10 +6,12 @@ loses the count of a minute, never the use.
 """
 
 import threading
+from typing import TypeAlias
 
 import msgspec
 
 from ledger.actor import Actor
+from ledger.errors import LedgerUnavailable
 from ledger.events import Authentication, Role
 from ledger.ledger import Ledger
 from ledger.secret import Secret
@@ -19,6 +21,10 @@ from ledger.verdict import Presented, Verdict
 SERVICE = "keyledger"
 MINUTE_US = 60_000_000
 MAX_PENDING = 10_000
+
+
+# A key, and the address that it was presented from.
+_Place: TypeAlias = tuple[bytes, str | None]
 
 
 class _Counted(msgspec.Struct):
@@ -37,7 +43,10 @@ class OwnUses:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._pending: dict[tuple[bytes, str | None], _Counted] = {}
+        self._pending: dict[_Place, _Counted] = {}
+        self._left: list[tuple[_Place, _Counted]] = []
+        # Of this process alone, so that what is stored twice after a lost answer counts once.
+        self._process = ledger.random_bytes(8).hex()
 
     def verdict(self, secret: Secret, source_ip: str | None) -> Verdict:
         """Whether the secret is accepted, as of the latest commit; that it was presented gets recorded."""
@@ -49,14 +58,19 @@ class OwnUses:
         return self._ledger.check(secret, Presented(SERVICE, source_ip=source_ip))
 
     def flush(self, *, everything: bool = False) -> None:
-        """Store what was counted in minutes that are over."""
+        """Store what was counted in minutes that are over; what cannot be is kept for the next time."""
         now = self._ledger.clock()
         with self._lock:
             over = [place for place, each in self._pending.items() if everything or each.ends_at <= now]
-            done = [(place, self._pending.pop(place)) for place in over]
-        for (key_id, source_ip), counted in done:
-            if counted.count:
-                self._store(key_id, source_ip, counted)
+            done = [*self._left, *((place, self._pending.pop(place)) for place in over)]
+            self._left = []
+        for number, (place, counted) in enumerate(done):
+            try:
+                self._store(place, counted)
+            except LedgerUnavailable:
+                with self._lock:
+                    self._left = [*done[number:], *self._left][:MAX_PENDING]
+                raise
 
     def count(self, verdict: Verdict, source_ip: str | None) -> bool:
         """Whether counting the use was enough; the first of a minute is to be recorded at once."""
@@ -75,7 +89,10 @@ class OwnUses:
             counted.last_at = max(counted.last_at, now)
         return True
 
-    def _store(self, key_id: bytes, source_ip: str | None, counted: _Counted) -> None:
+    def _store(self, place: _Place, counted: _Counted) -> None:
+        if not counted.count:
+            return
+        key_id, source_ip = place
         org = self._ledger.organization(counted.organization)
         actor = Actor(key_id, Authentication.KEY, Role.ADMIN, SERVICE)
         use = Use(
@@ -85,5 +102,6 @@ class OwnUses:
             last_at=counted.last_at,
             count=counted.count,
             source_ip=source_ip,
+            given_id=f"{self._process} {key_id.hex()} {source_ip} {counted.ends_at}",
         )
         self._ledger.record_uses(org, actor, [use])

@@ -8,7 +8,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from http_api.envelope import new_request_id
-from http_api.problems import MEDIA_TYPE, ProblemDocument, ProblemKind
+from http_api.problems import MEDIA_TYPE, RETRY_AFTER_S, ProblemDocument, ProblemKind
 from http_api.settings import Limits
 
 
@@ -60,6 +60,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if size > self.limits.head:
             self._refuse(ProblemKind.HEAD_TOO_LARGE, f"a head has {self.limits.head} bytes at most here")
             return
+        if max(len(self.connections), len(self.tasks)) > self.limits.connections:
+            self._refuse(ProblemKind.OVERLOADED, "so many clients are served already; come again in a second")
+            return
         self._allow(self.limits.request_s)
         super().on_headers_complete()
 
@@ -95,9 +98,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refused = True
         document = ProblemDocument(kind.uri, kind.title, kind.status, detail, new_request_id())
         content = msgspec.json.encode(document)
-        head = (
-            f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
-        ).encode()
+        later = f"retry-after: {RETRY_AFTER_S}\r\n" if kind is ProblemKind.OVERLOADED else ""
+        size = f"content-length: {len(content)}\r\n"
+        head = f"content-type: {MEDIA_TYPE}\r\n{size}connection: close\r\n{later}\r\n".encode()
         if not self.transport.is_closing():
             self.transport.write(STATUS_LINE[kind.status] + head + content)
             self.transport.close()

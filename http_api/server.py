@@ -137,7 +137,6 @@ def config_of(settings: ServerSettings, app: Callable[[], FastAPI] | None = None
         server_header=False,
         proxy_headers=settings.behind_tls_proxy,
         forwarded_allow_ips=list(settings.proxy_addresses),
-        limit_concurrency=limits.connections,
         backlog=limits.backlog,
         timeout_keep_alive=limits.keep_alive_s,
         timeout_graceful_shutdown=limits.shutdown_s,

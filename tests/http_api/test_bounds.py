@@ -3,7 +3,7 @@
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -59,6 +59,28 @@ def test_who_is_slow_or_says_too_much_is_told_so_and_cut_off(office: Office) -> 
     assert took < 15
     assert b"urn:keyledger:problem:timed-out" in answers["body too slow"]
     assert len(office.records()) == 1
+
+
+@LOCAL
+def test_of_too_many_connections_the_last_are_told_to_come_again(office: Office) -> None:
+    asked = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with (
+        served(office, ServerSettings(office.address, limits=Limits(connections=2))) as api,
+        ExitStack() as open_,
+    ):
+        connections = [
+            open_.enter_context(closing(socket.create_connection(("127.0.0.1", api.port), timeout=30)))
+            for _ in range(3)
+        ]
+        time.sleep(0.2)
+        refused = exchange(connections[2], asked)
+        connections[0].sendall(asked)
+        answered = connections[0].recv(65536)
+
+    assert refused.startswith(b"HTTP/1.1 503")
+    assert b"urn:keyledger:problem:overloaded" in refused
+    assert b"retry-after: " in refused.lower()
+    assert answered.startswith(b"HTTP/1.1 200")
 
 
 @LOCAL

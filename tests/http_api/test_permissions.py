@@ -5,9 +5,12 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from http_api.operations import OPERATIONS, permission_table
+from http_api.problems import ProblemKind
+from http_api.settings import KIB, MIB, Limits
 from ledger.events import MemberDetails, Role
 from ledger.ids import format_id
 from ledger.key_terms import CreatedKey, NewKey
@@ -153,6 +156,23 @@ def test_no_list_shows_anything_of_another_organization(api: Served) -> None:
             shown = [word for word in ("acme", "ada@", "subject-", theirs.key_id) if word in answer.text]
             assert (operation.id, shown) == (operation.id, [])
     assert api("GET", "/v1/audits", key).json()["runs"] == []
+
+
+def test_the_documentation_tells_every_problem_and_every_limit() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+
+    assert [kind.slug for kind in ProblemKind if f"| `{kind.slug}` | {kind.status} |" not in text] == []
+    limits = msgspec.structs.asdict(Limits())
+    assert [name for name, number in limits.items() if f"{_told(name, number)}" not in text] == []
+
+
+def _told(name: str, number: float) -> str:
+    """A limit as the documentation writes it: sizes in KiB or MiB, times in seconds."""
+    if name in {"body", "head"}:
+        return f"{number // KIB} KiB"
+    if name.startswith("uses_") and number >= MIB:
+        return f"{number // MIB} MiB"
+    return f"{number} s" if name.endswith("_s") else f"{number:,}"
 
 
 def test_the_documentation_prints_the_table_of_the_code() -> None:
