@@ -89,8 +89,9 @@ class Coverage:
         """The file of what is declared; None while another process is at it, for which nobody waits."""
         file = os.open(self._declared, _FLAGS, 0o600)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            # Of the process, not of the open file, which a child that is forked now would hold for ever.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
             yield None
         else:
             yield file

@@ -36,8 +36,11 @@ class Mark:
             os.pwrite(self._file, b"%0*d" % (_DIGITS, moment), 0)
 
     def leave(self) -> None:
-        """Say that the process went well, so that the end of the machine later means no loss."""
-        os.pwrite(self._file, f"{_LEFT}\n".encode(), _DIGITS + 1)
+        """Say that the process ended well, so that the end of the machine later means no loss."""
+        if self._lost_at == _NEVER:
+            self._path.unlink(missing_ok=True)
+        else:
+            os.pwrite(self._file, f"{_LEFT}\n".encode(), _DIGITS + 1)
         self.drop()
 
     def drop(self) -> None:

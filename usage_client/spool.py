@@ -193,7 +193,8 @@ class Spool:
         self._begin()
 
     def _held(self) -> list[Segment]:
-        return [*self._in_hand, *self._sealed, *([self._active] if self._active else [])]
+        active = self._active
+        return [*self._in_hand, *self._sealed, *([] if active is None else [active])]
 
     def _paths(self) -> Iterator[Path]:
         """The segments in the folder, whoever holds them, oldest first."""

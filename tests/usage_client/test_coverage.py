@@ -1,9 +1,12 @@
 """Heartbeats declare only periods of which every use is delivered, on one timeline of several processes."""
 
 import os
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import sleep
 
 import pytest
 from hypothesis import settings
@@ -280,3 +283,51 @@ def test_a_client_without_a_spool_declares_nothing(client_of: Open, server: Serv
     assert client.flush()
 
     assert server.heartbeats == []
+
+
+def test_a_child_that_is_forked_while_its_parent_declares_holds_up_nobody(timeline: Timeline) -> None:
+    process = timeline.process()
+    timeline.passes(10 * MINUTE)
+    children: list[int] = []
+
+    def fork(_start: int, _end: int) -> bool:
+        pid = os.fork()
+        if pid == 0:
+            # It lives on with whatever files were open, as a worker does.
+            sleep(60)
+            os._exit(0)
+        children.append(pid)
+        return True
+
+    process.declare(None, MINUTE, fork)
+    timeline.passes(10 * MINUTE)
+    timeline.declare(process)
+    for pid in children:
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+
+    assert len(timeline.declared) == 1
+
+
+def test_while_another_process_declares_nobody_waits(timeline: Timeline) -> None:
+    process = timeline.process()
+    timeline.passes(10 * MINUTE)
+    (declared,) = timeline.folder.glob("*.declared")
+    code = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code, str(declared)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        timeline.declare(process)
+        assert timeline.declared == []
+        other.communicate()
+
+    timeline.declare(process)
+
+    assert len(timeline.declared) == 1
