@@ -41,6 +41,7 @@ def _facts(record: KeyRecord, story: Sequence[Recorded], now: int) -> list[tuple
         ("Expires", _expires(record, now)),
         ("Scopes", ", ".join(record.scopes)),
         ("Rotated", _rotated(record, now)),
+        ("Warned", _warned(record, now)),
         ("Last used", _last_used(record, now)),
         ("Uses", _count(record)),
         ("Confirmed", _confirmed(record, now)),
@@ -82,6 +83,13 @@ def _rotated(record: KeyRecord, now: int) -> str | None:
         f"{dated(record.rotated_at, now)}: the successor is {short_id(record.successor_id)},"
         f" this one {works} until {moment(record.overlap_ends_at)}"
     )
+
+
+def _warned(record: KeyRecord, now: int) -> str | None:
+    if not record.marks.warnings:
+        return None
+    latest = record.marks.warnings[-1]
+    return f"{dated(latest.warned_at, now)}: it is to end for {latest.rule}, plan {short_id(latest.plan_id)}"
 
 
 def _last_used(record: KeyRecord, now: int) -> str:

@@ -136,6 +136,9 @@ def test_a_step_that_has_to_wait_is_told_with_its_moment(keyledger: Door, plan: 
         r"billing-worker \(\w{8}\) waits: disable after 14d, so not before \d{4}-\d\d-\d\dT", again.err
     )
     assert states(keyledger) == {"billing-worker": "active", "ci-deployer": "active"}
+    assert "it is to end for never-used-key" in " ".join(
+        keyledger.well("key", "show", "ci-deployer").out.split()
+    )
 
 
 CHANGES = {

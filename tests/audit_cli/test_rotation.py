@@ -252,6 +252,25 @@ def test_a_start_that_was_killed_loses_no_secret(keyledger: Door) -> None:
         keyledger.well("check", "--service", "pay", stdin=secrets[successor])
 
 
+def test_of_two_starts_at_once_each_key_is_rotated_by_one(keyledger: Door) -> None:
+    names = [f"worker-{number:02}" for number in range(12)]
+    for name in names:
+        keyledger.create(name)
+    files = [keyledger.folder / f"s{number}.jsonl" for number in range(2)]
+
+    starts = [
+        keyledger.start("rotation", "start", *names, "--secrets-file", str(file), "--yes") for file in files
+    ]
+    for start in starts:
+        start.communicate()
+
+    keys = keyledger.well("key", "list", "--format", "json").json["keys"]
+    successors = sorted(key["successor_id"] for key in keys if key["successor_id"])
+    lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
+    assert len(successors) == len(names)
+    assert sorted(json.loads(line)["id"] for line in lines) == successors
+
+
 def test_a_file_of_secrets_is_never_overwritten(keyledger: Door) -> None:
     keyledger.create("billing")
     secrets = keyledger.folder / "secrets.jsonl"
