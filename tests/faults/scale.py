@@ -15,6 +15,10 @@ class Scale(msgspec.Struct, frozen=True):
     decisions: int
     uses_of_one_key: int
     keys_used_once: int
+    revocations: int
+    http_kills: int
+    database_restarts: int
+    http_load_s: float
 
 
 SHORT = Scale(
@@ -25,6 +29,10 @@ SHORT = Scale(
     decisions=60,
     uses_of_one_key=30_000,
     keys_used_once=6_000,
+    revocations=5,
+    http_kills=2,
+    database_restarts=2,
+    http_load_s=3,
 )
 LONG = Scale(
     writer_kills=100,
@@ -34,6 +42,10 @@ LONG = Scale(
     decisions=2_000,
     uses_of_one_key=1_000_000,
     keys_used_once=200_000,
+    revocations=1_000,
+    http_kills=50,
+    database_restarts=20,
+    http_load_s=600,
 )
 
 # Hypothesis wants to know while the tests are being collected.
