@@ -1,6 +1,6 @@
 """Every comparison, in the order of the table."""
 
-from benchmarks import append, check, disk, growth, rebuild, writers
+from benchmarks import append, check, check_peers, disk, growth, http, rebuild, writers
 from benchmarks.comparison import Comparison
 
 # The large ledgers only grow, so who needs more events comes after who needs fewer.
@@ -10,5 +10,7 @@ COMPARISONS: tuple[Comparison, ...] = (
     *rebuild.COMPARISONS,
     *growth.COMPARISONS,
     *check.COMPARISONS,
+    *check_peers.COMPARISONS,
+    *http.COMPARISONS,
     *disk.COMPARISONS,
 )

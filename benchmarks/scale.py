@@ -20,6 +20,8 @@ class Scale(msgspec.Struct, frozen=True):
     rebuilds: int
     stock_events: int
     stored: int
+    load_s: float
+    load_rounds: int
 
 
 FULL = Scale(
@@ -37,6 +39,8 @@ FULL = Scale(
     rebuilds=3,
     stock_events=500_000,
     stored=20_000_000,
+    load_s=10,
+    load_rounds=5,
 )
 QUICK = Scale(
     name="quick",
@@ -53,4 +57,6 @@ QUICK = Scale(
     rebuilds=3,
     stock_events=20_000,
     stored=200_000,
+    load_s=2,
+    load_rounds=3,
 )

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -33,6 +34,8 @@ from http_api.checks import Checks
 from http_api.desk import Desk, system_clock
 from http_api.document import document_of
 from http_api.envelope import Envelope, new_request_id, request_id_of
+from http_api.hot_paths import HotPaths, HotRoutes
+from http_api.operations import BY_ID
 from http_api.problems import Problem, ProblemKind, problem_of, problem_of_status
 from http_api.settings import ServerSettings
 from ledger.errors import KeyledgerError, Overloaded, Refused
@@ -94,9 +97,26 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _on_wrong_parameter)
     app.add_exception_handler(HTTPException, _on_status)
     app.add_middleware(
+        HotPaths,
+        routes=hot_routes(),
+        on_problem=_on_problem,
+        on_ledger_error=_on_ledger_error,
+    )
+    app.add_middleware(
         Envelope, is_secure=settings.is_secure, logs=settings.log_requests, new_id=new_request_id
     )
     return app
+
+
+def hot_routes() -> HotRoutes:
+    """The routes whose operations are hot."""
+    routes = [route for resource in RESOURCES for route in resource.router.routes]
+    return {
+        (method, route.path): (route.endpoint, route)
+        for route in routes
+        if isinstance(route, APIRoute) and BY_ID[str(route.operation_id)].is_hot
+        for method in route.methods or ()
+    }
 
 
 async def _keep_flushing(desk: Desk) -> None:

@@ -5,9 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.routing import request_response
 
 from http_api.bodies import JSON
 from http_api.operations import Operation
@@ -46,17 +44,6 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-class PlainRoute(APIRoute):
-    """A route that OpenAPI tells of like any other, whose endpoint gets the bare request: Starlette's way.
-
-    What FastAPI does for each request takes longer than a check.
-    """
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:  # noqa: ANN401 - FastAPI's
-        super().__init__(path, endpoint, **more)
-        self.app = request_response(endpoint)
-
-
 def route(
     router: APIRouter,
     operation: Operation,
@@ -91,7 +78,6 @@ def route(
             response_class=Response,
             responses={**{each.status: _answer(each, operation) for each in answers}, **_problems(kinds)},
             openapi_extra=_extra(operation, body, example, media, parameters),
-            route_class_override=PlainRoute if operation.is_hot else None,
         )
         return endpoint
 

@@ -1,6 +1,6 @@
 """Is a presented secret valid? The verdict, and in the same transaction the use or the denial that it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -23,6 +23,9 @@ from ledger.verdict import (
     question,
     verdict_on,
 )
+
+# What of an id of a use is not its moment.
+_HASHED = 10
 
 
 def check(  # noqa: PLR0913, PLR0917 - clock and randomness are arguments too
@@ -72,13 +75,18 @@ class Hearing:
 
     def answers(self, _tries: int = 0) -> list[Answer]:
         """The answers in the order of the questions, durable; another try finds what a lost one recorded."""
-        wanted = [each for asked in self._questions for each in asked.all_fingerprints]
+        wanted = all_fingerprints(self._questions)
         with self._database.write() as connection:
             now = self._clock()
             standings = credentials.standings(self._database, connection, wanted)
             answers = [judge(asked, standings, now) for asked in self._questions]
             self._records.store(connection, [answer.event for answer in answers], now)
         return answers
+
+
+def all_fingerprints(questions: Sequence[Question]) -> Sequence[bytes]:
+    """All that must be looked up to answer, each once."""
+    return list(dict.fromkeys(each for asked in questions for each in asked.all_fingerprints))
 
 
 class Records:
@@ -96,17 +104,13 @@ class Records:
         if denials_wait(connection, now):
             flush_denied(connection, self._recorder, now)
         stored = self._standing(connection)
-        rows: list[EventRow] = []
-        denials: list[KeyUseDenied] = []
-        for place, event in enumerate(events):
-            match event:
-                case KeyUsed():
-                    if place not in stored:
-                        rows.append(self._row(place, event))
-                case KeyUseDenied():
-                    denials.append(event)
-                case None:
-                    pass
+        uses = {
+            place: event
+            for place, event in enumerate(events)
+            if isinstance(event, KeyUsed) and place not in stored
+        }
+        denials = [event for event in events if isinstance(event, KeyUseDenied)]
+        rows = self._rows(uses)
         if denials:
             rows += record_denials(connection, denials)
         if rows:
@@ -115,10 +119,16 @@ class Records:
             # An unknown secret takes as long as a revoked one: no watch tells them apart.
             self._recorder.database.dialect.touch(connection)
 
-    def _row(self, place: int, event: KeyUsed) -> EventRow:
-        row = (ids.timed_id(event.occurred_at, self._random_bytes(10)), 1, event.topic, encode(event))
-        self._tried[place] = row
-        return row
+    def _rows(self, uses: Mapping[int, KeyUsed]) -> list[EventRow]:
+        # All at once: to ask the system for each gives way to other threads, and waits to be let on.
+        drawn = self._random_bytes(_HASHED * len(uses)) if uses else b""
+        rows: list[EventRow] = []
+        for number, (place, event) in enumerate(uses.items()):
+            hashed = drawn[_HASHED * number : _HASHED * (number + 1)]
+            row = (ids.timed_id(event.occurred_at, hashed), 1, event.topic, encode(event))
+            self._tried[place] = row
+            rows.append(row)
+        return rows
 
     def _standing(self, connection: Connection) -> set[int]:
         """The places of uses that an earlier try has stored after all."""

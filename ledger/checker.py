@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 import msgspec
 
 from ledger import credentials, ids
-from ledger.check import Hearing, Records
+from ledger.check import Hearing, Records, all_fingerprints
 from ledger.errors import KeyledgerError
 from ledger.event_store import EventRecorder
 from ledger.events import KeyUsed, KeyUseDenied
@@ -126,7 +126,7 @@ class Checker(Generic[T]):
             return
         while len(late) > MOST_UNRECORDED - LARGEST_GROUP:
             sleep(0.005)
-        wanted = [each for _, asked in group for each in asked.all_fingerprints]
+        wanted = all_fingerprints([asked for _, asked in group])
         try:
             now = self._clock()
             standings = credentials.looked_up(self._recorder.database, wanted)
