@@ -82,14 +82,14 @@ def test_both_keys_of_a_rotation_work_and_the_name_means_the_successor(keyledger
     assert "rotating" in keyledger.well("key", "list").out
 
 
-def test_a_rotation_tells_how_to_end_the_old_key(keyledger: Door) -> None:
+def test_a_rotation_tells_how_to_see_who_has_moved(keyledger: Door) -> None:
     keyledger.create("ci")
 
     answer = keyledger.well("key", "rotate", "ci")
 
-    command = re.search(r"keyledger (key revoke [0-9a-f]{8})", answer.err)
+    command = re.search(r"keyledger (rotation status [0-9a-f]{8})", answer.err)
     assert command is not None
-    keyledger.well(*command[1].split(), "--yes")
+    assert "Old key" in keyledger.well(*command[1].split()).out
 
 
 def test_a_rotation_says_when_the_successor_ends(keyledger: Door) -> None:
