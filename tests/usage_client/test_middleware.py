@@ -259,3 +259,28 @@ def test_with_the_service_the_client_starts_and_the_connections_of_its_checks_en
     client = client_of()
 
     assert asyncio.run(live()) == ["lifespan.startup.complete"]
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [("websocket.accept", False), ("websocket.close", True)],
+    ids=["accepted", "refused"],
+)
+def test_a_websocket_is_one_use_and_an_error_where_it_is_refused(
+    client_of: Open, server: Server, message: str, *, error: bool
+) -> None:
+    async def service(_scope: Any, _receive: Any, send: Any) -> None:  # noqa: ANN401 - by the protocol
+        await send({"type": message})
+        await send({"type": "websocket.close"})
+
+    async def nothing(_message: Any = None) -> Any:  # noqa: ANN401 - by the protocol
+        return {}
+
+    client = client_of()
+    reporting = asgi.ReportUses(service, client, key_of=lambda _: "k1")
+
+    asyncio.run(_run(reporting({"type": "websocket", "headers": []}, nothing, nothing)))
+    asyncio.run(_run(reporting({"type": "lifespan"}, nothing, nothing)))
+
+    assert client.flush()
+    assert [use.get("error", False) for use in server.uses.values()] == [error]
