@@ -40,7 +40,8 @@ ExpiresAtOption: TypeAlias = Annotated[
     int | None, typer.Option(parser=moment, metavar="TIME", help="Until when it works.")
 ]
 ScopeOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--scope", metavar="SCOPE", help="What it may do; repeat for several.")
+    list[str] | None,
+    typer.Option("--scope", metavar="SCOPE", help="What it may do, such as keys:check; repeat for several."),
 ]
 ReasonOption: TypeAlias = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for the record.")]
 

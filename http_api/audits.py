@@ -18,7 +18,7 @@ from ledger import __version__
 from ledger.audit_runs import record_run, recorded_runs
 from ledger.ids import format_id
 from ledger.moments import parse_duration, parse_moment
-from projections.audit.findings import Finding
+from projections.audit.findings import Finding, FindingStatus
 from projections.audit.policy import Policy
 from projections.audit.report import AuditReport, AuditScope, audit
 from projections.audit.rules import find_rule
@@ -96,7 +96,36 @@ def show_audit(
     return answer(report.document())
 
 
-@route(router, LIST_FINDINGS, Answer(200, FindingsPage, "The findings."), problems=(ProblemKind.NOT_FOUND,))
+_FINDINGS = FindingsPage(
+    organization="acme",
+    as_of="2026-05-31T12:00:00Z",
+    position=9,
+    policy_sha256="c65c954bc7ebeb8ad6500bbd4d66ef61f3e2b005f0d5866ac42104d82837f54f",
+    rules_version="1",
+    findings=[
+        Finding(
+            id="5f1c0a7e9d3b2c48",
+            rule="unused-key",
+            severity=Severity.MEDIUM,
+            status=FindingStatus.OPEN,
+            key_id="590670b2-3f14-4c0a-9d7e-0c2b8a1f6e55",
+            key_name="ci-github-actions",
+            external_id=None,
+            message="last used 2026-03-01T08:30:00Z, 91 days ago",
+            evidence=(7,),
+            remedy="keyledger key disable 590670b2",
+        )
+    ],
+    next=None,
+)
+
+
+@route(
+    router,
+    LIST_FINDINGS,
+    Answer(200, FindingsPage, "The findings.", _FINDINGS),
+    problems=(ProblemKind.NOT_FOUND,),
+)
 def list_findings(
     desk: DeskAtHand,
     caller: CallerAtHand,

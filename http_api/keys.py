@@ -19,7 +19,7 @@ from projections.documents.history import HistoryDocument, history_document
 from projections.documents.key import KeyDocument, key_document
 from projections.documents.keys import KeysDocument
 from projections.key_record import KeyRecord
-from projections.listed_key import listed_key
+from projections.listed_key import ListedKey, listed_key
 from projections.selection import parse_selection
 
 MAX_EXPRESSION = 1000
@@ -35,7 +35,29 @@ class KeysPage(KeysDocument, frozen=True, kw_only=True):
     next: str | None
 
 
-@route(router, LIST_KEYS, Answer(200, KeysPage, "The keys, by name."))
+_ROW = ListedKey(
+    id="590670b2-3f14-4c0a-9d7e-0c2b8a1f6e55",
+    name="ci-github-actions",
+    kind="long-lived",
+    source="keyledger",
+    external_id=None,
+    masked="kl_1a2B...9zY8",
+    owner="platform-team",
+    state="active",
+    created_at="2026-05-31T12:00:00Z",
+    created_by="ada@example.com",
+    first_used_at="2026-06-01T08:30:00Z",
+    last_used_at="2026-06-02T08:30:00Z",
+    use_count=2,
+    error_count=0,
+    services=["deploy"],
+    successor_id=None,
+    overlap_ends_at=None,
+)
+_PAGE = KeysPage(organization="acme", position=9, keys=[_ROW], next=None)
+
+
+@route(router, LIST_KEYS, Answer(200, KeysPage, "The keys, by name.", _PAGE))
 def list_keys(
     desk: DeskAtHand,
     caller: CallerAtHand,

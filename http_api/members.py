@@ -19,6 +19,7 @@ from ledger.ids import format_id
 from ledger.organization import MAX_EMAIL, Member
 from projections.documents.members import (
     MemberDocument,
+    MemberLine,
     MembersDocument,
     member_document,
     members_document,
@@ -48,7 +49,14 @@ class NewRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _PROBLEMS = (ProblemKind.NOT_FOUND, ProblemKind.WRONG_STATE, ProblemKind.CONFLICT)
 
 
-@route(router, LIST_MEMBERS, Answer(200, MembersDocument, "The members, by address."))
+_BOB = "2f6c0f0e-8a55-4a57-9a0b-6f6f0f1c3d21"
+_MEMBERS = MembersDocument(
+    organization="acme", members=[MemberLine(_BOB, "bob@example.com", Role.MEMBER, None)]
+)
+_MEMBER = MemberDocument(id=_BOB, email="bob@example.com", role=Role.MEMBER, login=None, organization="acme")
+
+
+@route(router, LIST_MEMBERS, Answer(200, MembersDocument, "The members, by address.", _MEMBERS))
 def list_members(caller: CallerAtHand) -> Response:
     """Who is in, with which role."""
     return answer(members_document(caller.org))
@@ -57,7 +65,7 @@ def list_members(caller: CallerAtHand) -> Response:
 @route(
     router,
     ADD_MEMBER,
-    Answer(201, MemberDocument, "He is in."),
+    Answer(201, MemberDocument, "He is in.", _MEMBER),
     body=NewMember,
     example=NewMember("bob@example.com", Role.MEMBER),
     problems=(ProblemKind.WRONG_STATE, ProblemKind.CONFLICT),

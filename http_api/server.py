@@ -1,6 +1,7 @@
 """Serving: addresses, TLS, processes, and the way from a signal to the end."""
 
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -25,6 +26,8 @@ from ledger.errors import InvalidInput
 # Forward secrecy and authenticated encryption alone; TLS 1.3 has nothing else.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
+log = logging.getLogger("http_api")
+
 
 def serve(settings: ServerSettings) -> int:
     """Serve until a signal ends it; returns the exit status.
@@ -35,9 +38,13 @@ def serve(settings: ServerSettings) -> int:
     if settings.tls_cert is not None and settings.tls_key is not None:
         tls_context(settings.tls_cert, settings.tls_key)
     # What cannot work is told here, in the words of a command, and not by each process in its log.
-    Desk(settings).close()
+    desk = Desk(settings)
+    desk.close()
     config = config_of(settings)
     listening = _listen(settings)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    scheme = "https" if settings.tls_cert else "http"
+    log.info("serving %s at %s://%s:%d", desk.database.name, scheme, host, listening.getsockname()[1])
     # Uvicorn raises what ended it once more when all is done, and an end that was asked for is no failure.
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     if settings.workers > 1:

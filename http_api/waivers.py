@@ -17,7 +17,7 @@ from http_api.routes import Answer, route
 from ledger.api_key import MAX_REASON
 from ledger.waivers import Waivers, WaiverTerms
 from projections.audit.rules import find_rule
-from projections.documents.waivers import WaiversDocument, waived_keys, waivers_document
+from projections.documents.waivers import WaiverLine, WaiversDocument, waived_keys, waivers_document
 
 router = APIRouter()
 
@@ -41,10 +41,27 @@ class WithdrawnWaiver(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason | None = None
 
 
+_WAIVERS = WaiversDocument(
+    organization="acme",
+    position=12,
+    waivers=[
+        WaiverLine(
+            rule="aged-key",
+            key_id="590670b2-3f14-4c0a-9d7e-0c2b8a1f6e55",
+            key_name="billing",
+            state="live",
+            waived_at="2026-05-31T12:00:00Z",
+            expires_at="2026-06-30T12:00:00Z",
+            owner="ops",
+            reason="moves to OIDC",
+            position=12,
+        )
+    ],
+)
 _FINDING = (ProblemKind.NOT_FOUND, ProblemKind.AMBIGUOUS, ProblemKind.CONFLICT)
 
 
-@route(router, LIST_WAIVERS, Answer(200, WaiversDocument, "The waivers, the expired too."))
+@route(router, LIST_WAIVERS, Answer(200, WaiversDocument, "The waivers, the expired too.", _WAIVERS))
 def list_waivers(desk: DeskAtHand, caller: CallerAtHand) -> Response:
     """What was accepted, the waiver that ends first at the beginning."""
     return answer(_document(desk, caller))

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from http_api.settings import Limits, ServerSettings
 from tests.http_api.process import exchange
@@ -59,6 +61,22 @@ def test_who_is_slow_or_says_too_much_is_told_so_and_cut_off(office: Office) -> 
     assert took < 15
     assert b"urn:keyledger:problem:timed-out" in answers["body too slow"]
     assert len(office.records()) == 1
+
+
+@LOCAL
+def test_no_bytes_at_all_make_the_server_fail(api: Served) -> None:
+    boss = api.key("keys:manage")
+    pieces = st.sampled_from(
+        [b'{"name":', b'"ci"', b"}", b"[", b"null", b'"scopes":', b",", b"1e999", b"\\ud800"]
+    )
+    bodies = st.binary(max_size=200) | st.lists(pieces | st.binary(max_size=3), max_size=12).map(b"".join)
+
+    @settings(max_examples=150, database=None)
+    @given(body=bodies)
+    def send(body: bytes) -> None:
+        assert api("POST", "/v1/keys", boss, body=body).status_code in {201, 400, 422, 429}
+
+    send()
 
 
 @LOCAL
