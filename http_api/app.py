@@ -35,7 +35,7 @@ from http_api.desk import Desk, system_clock
 from http_api.document import document_of
 from http_api.envelope import Envelope, new_request_id, request_id_of
 from http_api.hot_paths import HotPaths, HotRoutes
-from http_api.operations import BY_ID
+from http_api.operations import BY_ID, OPERATIONS
 from http_api.problems import Problem, ProblemKind, problem_of, problem_of_status
 from http_api.settings import ServerSettings
 from ledger.errors import KeyledgerError, Overloaded, Refused
@@ -148,4 +148,8 @@ async def _on_wrong_parameter(request: Request, error: Exception) -> Response:
 
 async def _on_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    return problem_of_status(error.status_code, error.headers).answer(request_id_of(request))
+    headers = dict(error.headers or {})
+    if "Allow" in headers and (route := request.scope.get("route")) is not None:
+        # The framework has a route for each method and names the first one's alone.
+        headers["Allow"] = ", ".join(sorted(each.method for each in OPERATIONS if each.path == route.path))
+    return problem_of_status(error.status_code, headers).answer(request_id_of(request))

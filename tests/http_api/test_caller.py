@@ -77,6 +77,15 @@ def test_who_calls_uses_his_key_and_every_call_is_counted(api: Served) -> None:
     assert record.services == ["keyledger"]
 
 
+def test_a_method_that_a_path_does_not_know_is_told_which_it_knows(api: Served) -> None:
+    answer = api("DELETE", "/v1/keys")
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, POST"
+    assert answer.json()["type"] == "urn:keyledger:problem:method-not-allowed"
+    assert api("GET", "/v1/nothing").json()["type"] == "urn:keyledger:problem:not-found"
+
+
 def test_on_behalf_of_must_name_a_member(api: Served) -> None:
     key = api.key("keys:manage")
 
