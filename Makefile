@@ -43,7 +43,7 @@ BENCH := $(BIN)/python -m benchmarks $(if $(POSTGRESQL),--postgresql $(POSTGRESQ
 bench: install ## measure everything against its peers (about half an hour) and keep the figures
 	@$(BENCH) --json benchmarks/results/latest.json
 
-bench-quick: install ## the same at small sizes, in under a minute
+bench-quick: install ## the same at small sizes, in some minutes
 	@$(BENCH) --quick --json benchmarks/results/quick.json
 
 soak: install ## kill, fill, fuzz and overload at full size (about half an hour) and keep what was found

@@ -41,7 +41,7 @@ HEALTH = Operation("health", "GET", "/healthz", "The process answers", is_open=T
 READINESS = Operation("readiness", "GET", "/readyz", "The ledger can be reached", is_open=True)
 SHOW_CALLER = Operation("showCaller", "GET", "/v1/caller", "Who the presented key makes you")
 
-CHECK = Operation("check", "POST", "/v1/check", "Is a secret valid?", (KEYS_CHECK,), is_hot=True)
+CHECK = Operation("check", "POST", "/v1/check", "Is a secret valid?", (KEYS_CHECK,), cost=0, is_hot=True)
 AUTHORIZE = Operation(
     "authorize", "GET", "/v1/authorize", "May a request pass a gateway?", is_open=True, is_hot=True
 )

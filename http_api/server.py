@@ -1,5 +1,6 @@
 """Serving: addresses, TLS, processes, and the way from a signal to the end."""
 
+import gc
 import ipaddress
 import logging
 import os
@@ -126,12 +127,21 @@ def _listen(settings: ServerSettings) -> socket.socket:
     return listening
 
 
+def application(settings: ServerSettings) -> FastAPI:
+    """The application of a process of the server."""
+    app = create_app(settings)
+    # What lives as long as the process is not gone through again and again while requests wait.
+    gc.collect()
+    gc.freeze()
+    return app
+
+
 def config_of(settings: ServerSettings, app: Callable[[], FastAPI] | None = None) -> BoundedConfig:
     """Uvicorn's settings; `app` makes the application, where it is not the usual one."""
     limits = settings.limits
     return BoundedConfig(
         limits,
-        app or partial(create_app, settings),
+        app or partial(application, settings),
         factory=True,
         host=settings.host,
         port=settings.port,
