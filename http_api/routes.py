@@ -15,7 +15,14 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 SCHEMA_REF = "#/components/schemas/{name}"
 
-_OF_ALL = (ProblemKind.BAD_REQUEST, ProblemKind.DEFECT, ProblemKind.UNAVAILABLE)
+_OF_ALL = (
+    ProblemKind.BAD_REQUEST,
+    ProblemKind.TIMED_OUT,
+    ProblemKind.HEAD_TOO_LARGE,
+    ProblemKind.DEFECT,
+    ProblemKind.UNAVAILABLE,
+    ProblemKind.OVERLOADED,
+)
 _OF_CALLERS = (
     ProblemKind.NOT_AUTHENTICATED,
     ProblemKind.KEY_REFUSED,

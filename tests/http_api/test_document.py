@@ -22,11 +22,17 @@ from tests.office import Office
 EXAMPLES = 12
 EVERY_SCOPE = ("keys:check", "uses:append", "audit:read", "keys:manage")
 # What a schema allows may still be wrong, or not be there: a name of blanks, an expiry in the past.
-ALLOWED = ["2xx", "400", "401", "403", "404", "409", "413", "415", "422"]
+ALLOWED = ["2xx", "400", "401", "403", "404", "409", "413", "415", "422", "431"]
+# A value that is wrong may be too long too.
+REFUSED = ["400", "401", "403", "404", "405", "409", "413", "415", "422", "431"]
 CONFIG = schemathesis.Config.from_dict(
-    {"checks": {"positive_data_acceptance": {"expected-statuses": ALLOWED}}}
+    {
+        "checks": {
+            "positive_data_acceptance": {"expected-statuses": ALLOWED},
+            "negative_data_rejection": {"expected-statuses": REFUSED},
+        }
+    }
 )
-
 SCHEMA = schemathesis.openapi.from_dict(create_app(ServerSettings("none")).openapi(), config=CONFIG)
 DESCRIBED: dict[str, Any] = {
     found.ok().definition.raw["operationId"]: found.ok()
