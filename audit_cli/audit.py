@@ -29,7 +29,7 @@ Threshold: TypeAlias = Literal["info", "low", "medium", "high", "critical", "non
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "audit")
+@command(app, "audit", served=True)
 def audit(
     options: Options,
     policy: Annotated[
@@ -108,15 +108,38 @@ def audit(
     """
     from audit_cli.audit_runs import record as record_run
     from audit_cli.policy_choice import policy_in_force
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from projections.audit.rules import find_rule
 
+    flags = {"unused_for": unused_for, "max_age": max_age, "never_used_grace": never_used_grace}
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote.audits import Terms, audited_at
+
+        needs_ledger = {
+            "--at-position": at_position is not None,
+            "--since": since is not None,
+            "--record": record,
+            "--notify": notify,
+            "--compliance": compliance is not None,
+            "--format html": form is Format.HTML,
+        }
+        _require_ledger([name for name, is_said in needs_ledger.items() if is_said])
+        terms = Terms(
+            policy=policy,
+            thresholds=flags,
+            rules=rule or [],
+            as_of=as_of,
+            everything=everything,
+            assess=status == "all",
+        )
+        _deliver_all(audited_at(server, terms), form, console.Target(output), annotations, fail_on)
+        return
     if compliance is not None:
         check_compliance_options(compliance, form, rule)
     announcer = _announcer(options) if notify else None
     target = console.Target(output)
     rules = tuple(map(find_rule, rule)) if rule else None
-    flags = {"unused_for": unused_for, "max_age": max_age, "never_used_grace": never_used_grace}
     in_force = policy_in_force(options, policy, flags, compliance)
     with open_session(options) as session:
         assess = status == "all" or compliance is not None
@@ -150,6 +173,25 @@ def audit(
             with open_session(options) as session:
                 record_run(session, in_force, report, everything=everything)
     if reached:
+        raise typer.Exit(FINDINGS)
+
+
+def _require_ledger(said: list[str]) -> None:
+    if said:
+        raise typer.BadParameter(f"{', '.join(said)}: not through a server; name the ledger with --ledger")
+
+
+def _deliver_all(
+    report: "AuditReport",
+    form: Format,
+    target: console.Target,
+    annotations: Annotations | None,
+    fail_on: Threshold,
+) -> None:
+    deliver(report, form, target)
+    if annotations is not None:
+        console.note(render(report, Format.GITHUB).rstrip("\n"))
+    if is_reached(report, fail_on):
         raise typer.Exit(FINDINGS)
 
 

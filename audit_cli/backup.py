@@ -29,10 +29,10 @@ def backup(
     Example: keyledger backup ledger-2024-05-31.db
     """
     from audit_cli.progress import progress
-    from audit_cli.session import open_session, settings_of
+    from audit_cli.session import ledger_settings, open_session
     from ledger.backup import back_up, ledger_file
 
-    ledger_file(settings_of(options).url)
+    ledger_file(ledger_settings(options).url)
     with open_session(options) as session, progress("backing up") as bar:
         content = back_up(session.database, file, bar.reach)
         bar.clear()
@@ -55,11 +55,11 @@ def restore(
     Example: keyledger restore ledger-2024-05-31.db
     """
     from audit_cli.progress import progress
-    from audit_cli.session import clock, default_ledger, settings_of
+    from audit_cli.session import clock, default_ledger, ledger_settings
     from ledger.backup import ledger_file
     from ledger.restore import prepared
 
-    url = settings_of(options).url
+    url = ledger_settings(options).url
     path = ledger_file(url)
     if url == str(default_ledger()):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ SERVICE = "keyledger"
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "check")
+@command(app, "check", served=True)
 def check(
     options: Options,
     service: Annotated[str, typer.Option(metavar="NAME", help="What is called with the key.")] = SERVICE,
@@ -36,15 +36,22 @@ def check(
     """
     import msgspec
 
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from ledger.verdict import Presented
     from projections.documents.verdict import verdict_document
 
-    with open_session(options) as session:
-        secret = _read_secret()
-        verdict = session.ledger.check(secret, Presented(service, caller))
+    presented = Presented(service, caller)
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote.uses import check as check_at
+
+        verdict, document = check_at(server, _read_secret(), presented)
+    else:
+        with open_session(options) as session:
+            verdict = session.ledger.check(_read_secret(), presented)
+        document = verdict_document(verdict)
     if form == "json":
-        console.result_json(msgspec.to_builtins(verdict_document(verdict)))
+        console.result_json(msgspec.to_builtins(document))
     else:
         console.result(_sentence(verdict))
     if not verdict.valid:

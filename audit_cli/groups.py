@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 GROUPS = (
     ("key", "Make, read and end keys.", ("key", "key_set", "key_confirm", "key_views", "key_revoke")),
+    ("auth", "Log in at a server.", ("auth",)),
     ("policy", "Show and check audit policies.", ("policy",)),
     ("rotation", "Rotate keys without breaking anybody.", ("rotation",)),
     ("remediate", "End keys by a plan, step by step.", ("remediate",)),

@@ -31,7 +31,7 @@ def init(
     """
     import os
 
-    from audit_cli.session import clock, default_ledger, login, settings_of
+    from audit_cli.session import clock, default_ledger, ledger_settings, login
     from ledger.database import open_database
     from ledger.events import Authentication, MemberDetails
     from ledger.ledger import Ledger
@@ -44,7 +44,7 @@ def init(
     validate_organization_name(organization)
     validate_email(details.email)
     check_prefix(prefix)
-    settings = settings_of(options)
+    settings = ledger_settings(options)
     if settings.url == str(default_ledger()):
         default_ledger().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = open_database(settings.url, create=True)

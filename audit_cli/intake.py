@@ -99,10 +99,10 @@ def _print(counts: "Intake", doubts: int, form: UseFormat) -> None:
         case "jsonl":
             console.result_line(summary)
         case "table":
-            console.note(f"{_summary(counts, doubts)}.")
+            console.note(f"{summary_line(counts, doubts)}.")
 
 
-def _summary(counts: "Intake", doubts: int) -> str:
+def summary_line(counts: "Intake", doubts: int) -> str:
     """What became of it, in a sentence without its end."""
     # Where a source told of no use, it was none that was to be stored.
     parts = [f"read {counts.read:,}", f"stored {counts.stored:,}"] if counts.read else []

@@ -12,13 +12,13 @@ from audit_cli.values import Lifetime, SecretFormat, SecretFormatOption, duratio
 
 if TYPE_CHECKING:
     from audit_cli.session import Session
-    from ledger.key_terms import CreatedKey, RotatedKey
-    from projections.documents.created import CreatedDocument
+    from projections.documents.created import CreatedDocument, RotatedDocument
 
 ANOTHER = (
     "There is another key of that name, so name the one that you mean by its id:"
     " `keyledger key list` shows it. A successor is made by `keyledger key rotate`."
 )
+_SHORT_ID = 8
 COPY_NOW = "Copy the secret now: it is stored nowhere and will not be shown again."
 
 app = typer.Typer(rich_markup_mode=None)
@@ -46,7 +46,7 @@ ScopeOption: TypeAlias = Annotated[
 ReasonOption: TypeAlias = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for the record.")]
 
 
-@command(app, "create")
+@command(app, "create", served=True)
 def create(
     options: Options,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, such as ci-github-actions.")],
@@ -60,19 +60,27 @@ def create(
 
     Example: keyledger key create ci-github-actions --expires-in 90d
     """
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from ledger.key_terms import NewKey
     from projections.documents.created import created_document
 
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote import keys
+
+        require_one_way(expires_in, expires_at)
+        terms = {"name": name, "owner": owner, "scopes": scope, **ends(expires_in, expires_at)}
+        keys.create(server, terms, form)
+        return
     with open_session(options) as session:
         new = NewKey(name, owner, expiry(session, expires_in, expires_at), tuple(scope or ()))
         created = session.ledger.create_key(session.organization, session.actor, new)
-        _show_secret(created, created_document(created), form)
+        show_secret(created_document(created), form)
         if _means_several(session, created.name):
             console.note(ANOTHER)
 
 
-@command(app, "rotate")
+@command(app, "rotate", served=True)
 def rotate(
     options: Options,
     key: KeyArgument,
@@ -100,47 +108,66 @@ def rotate(
     """
     from msgspec import UNSET
 
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import clock, open_session
     from ledger.key_terms import Succession
     from projections.documents.created import rotated_document
 
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote import keys
+
+        keys.rotate(server, key, overlap, expires_in, form)
+        return
     with open_session(options) as session:
         expires_at = UNSET if expires_in is None else expiry(session, expires_in.duration, None)
         rotated = session.ledger.rotate_key(
             session.organization, session.actor, session.key(key), overlap, Succession(expires_at)
         )
-    _show_secret(rotated.successor, rotated_document(rotated), form)
-    console.note(_end_of_old(rotated, clock()))
+    document = rotated_document(rotated)
+    show_secret(document, form)
+    console.note(describe_end_of_old(document, clock()))
 
 
-@command(app, "disable")
+@command(app, "disable", served=True)
 def disable(options: Options, key: KeyArgument, reason: ReasonOption = None) -> None:
     """Refuse a key until it is enabled again.
 
     Example: keyledger key disable ci-github-actions --reason "unused for 45 days"
     """
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
 
-    with open_session(options) as session:
-        credential = session.key(key)
-        session.ledger.disable_key(session.organization, session.actor, credential, reason)
-    console.result(
-        f"Disabled {credential.name}: it is refused until `keyledger key enable` accepts it again.\n"
-    )
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote import keys
+
+        name = keys.stand(server, key, "disable", reason).name
+    else:
+        with open_session(options) as session:
+            credential = session.key(key)
+            session.ledger.disable_key(session.organization, session.actor, credential, reason)
+        name = credential.name
+    console.result(f"Disabled {name}: it is refused until `keyledger key enable` accepts it again.\n")
 
 
-@command(app, "enable")
+@command(app, "enable", served=True)
 def enable(options: Options, key: KeyArgument) -> None:
     """Accept a disabled key again.
 
     Example: keyledger key enable ci-github-actions
     """
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
 
-    with open_session(options) as session:
-        credential = session.key(key)
-        session.ledger.enable_key(session.organization, session.actor, credential)
-    console.result(f"Enabled {credential.name}: it is accepted again.\n")
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote import keys
+
+        name = keys.stand(server, key, "enable").name
+    else:
+        with open_session(options) as session:
+            credential = session.key(key)
+            session.ledger.enable_key(session.organization, session.actor, credential)
+        name = credential.name
+    console.result(f"Enabled {name}: it is accepted again.\n")
 
 
 def _means_several(session: "Session", name: str) -> bool:
@@ -159,39 +186,54 @@ def expiry(
     """When a key is to expire, of the three ways to say it at most one."""
     from ledger.moments import MICROSECOND
 
-    if sum((expires_in is not None, expires_at is not None, no_expiry)) > 1:
-        raise typer.BadParameter("--expires-in, --expires-at and --no-expiry exclude each other")
+    require_one_way(expires_in, expires_at, no_expiry=no_expiry)
     return expires_at if expires_in is None else session.now + expires_in // MICROSECOND
 
 
-def _end_of_old(rotated: "RotatedKey", now: int) -> str:
-    from audit_cli.wording import moment, short_id
-
-    old = short_id(rotated.old_id)
-    if rotated.overlap_ends_at <= now:
-        return f"The old key {old} is refused from now on. End it for good: keyledger key revoke {old}"
-    return (
-        f"The old key {old} works until {moment(rotated.overlap_ends_at)}."
-        f" Who has moved: keyledger rotation status {old}"
-    )
+def require_one_way(expires_in: timedelta | None, expires_at: int | None, *, no_expiry: bool = False) -> None:
+    """BadParameter where the end of a key is said in more than one way."""
+    if sum((expires_in is not None, expires_at is not None, no_expiry)) > 1:
+        raise typer.BadParameter("--expires-in, --expires-at and --no-expiry exclude each other")
 
 
-def _show_secret(created: "CreatedKey", document: "CreatedDocument", form: SecretFormat) -> None:
+def ends(expires_in: timedelta | None, expires_at: int | None) -> dict[str, str | None]:
+    """When a key is to expire, in the words of the HTTP API, whose clock counts."""
+    from ledger.moments import format_duration, format_moment
+
+    return {
+        "expires_in": None if expires_in is None else format_duration(expires_in),
+        "expires_at": None if expires_at is None else format_moment(expires_at),
+    }
+
+
+def describe_end_of_old(rotated: "RotatedDocument", now: int) -> str:
+    """Until when the key before a successor works, and what to do then."""
     from audit_cli.wording import moment
-    from ledger.ids import format_id
+    from ledger.moments import parse_moment
 
-    key_id, secret, expires_at = format_id(created.id), created.secret, created.expires_at
+    old, ends_at = rotated.old_id[:_SHORT_ID], parse_moment(rotated.overlap_ends_at)
+    if ends_at <= now:
+        return f"The old key {old} is refused from now on. End it for good: keyledger key revoke {old}"
+    return f"The old key {old} works until {moment(ends_at)}. Who has moved: keyledger rotation status {old}"
+
+
+def show_secret(created: "CreatedDocument", form: SecretFormat) -> None:
+    """Show the secret of a new key, this once."""
+    from audit_cli.wording import moment
+    from ledger.moments import parse_moment
+
     match form:
         case "secret":
-            console.result(f"{secret.reveal()}\n")
+            console.result(f"{created.secret}\n")
         case "json":
-            console.result_json(document)
+            console.result_json(created)
         case "table":
+            expires = "never" if created.expires_at is None else moment(parse_moment(created.expires_at))
             console.result(
                 f"Organization  {created.organization}\n"
                 f"Key           {created.name}\n"
-                f"Id            {key_id}\n"
-                f"Expires       {'never' if expires_at is None else moment(expires_at)}\n"
-                f"Secret        {secret.reveal()}\n"
+                f"Id            {created.id}\n"
+                f"Expires       {expires}\n"
+                f"Secret        {created.secret}\n"
             )
             console.note(COPY_NOW)

@@ -7,7 +7,15 @@ import typer
 from audit_cli import console
 from audit_cli.confirmation import YesOption, confirm
 from audit_cli.failures import COULD_NOT, tell
-from audit_cli.key import ExpiresAtOption, ExpiresInOption, OwnerOption, ScopeOption, expiry
+from audit_cli.key import (
+    ExpiresAtOption,
+    ExpiresInOption,
+    OwnerOption,
+    ScopeOption,
+    expiry,
+    require_one_way,
+)
+from audit_cli.key import ends as ends_at
 from audit_cli.key_choice import KeysArgument, WhereOption, called, meant, named
 from audit_cli.options import Options, command
 
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "set")
+@command(app, "set", served=True)
 def set_key(
     options: Options,
     keys: KeysArgument = None,
@@ -43,6 +51,7 @@ def set_key(
     """
     from msgspec import UNSET
 
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from ledger.actor import require_admin
     from ledger.key_terms import KeyChanges
@@ -52,6 +61,18 @@ def set_key(
     for name_of, value, none in (("owner", owner, no_owner), ("scope", scope, no_scopes)):
         if value and none:
             raise typer.BadParameter(f"--{name_of} and --no-{name_of} exclude each other")
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote.keys import change
+
+        if where is not None or dry_run:
+            raise typer.BadParameter("at a server, name the keys: --where and --dry-run are the ledger's")
+        require_one_way(expires_in, expires_at, no_expiry=no_expiry)
+        said: dict[str, object] = {"name": name, "owner": owner, "scopes": scope}
+        said = {each: value for each, value in (said | ends_at(expires_in, expires_at)).items() if value}
+        taken = {"owner": None} if no_owner else {}
+        taken |= {"expires_at": None} if no_expiry else {}
+        change(server, keys or [], said | taken | ({"scopes": []} if no_scopes else {}))
+        return
     with open_session(options) as session:
         ends = expiry(session, expires_in, expires_at, no_expiry=no_expiry)
         changes = KeyChanges(

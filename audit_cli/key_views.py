@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "list")
+@command(app, "list", served=True)
 def list_keys(
     options: Options,
     everything: Annotated[bool, typer.Option("--all", help="Temporary credentials too.")] = False,
@@ -29,11 +29,17 @@ def list_keys(
 
     Example: keyledger key list --state active
     """
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from audit_cli.wording import last_used, short_id
     from ledger.events import KeyKind
     from projections.documents.keys import keys_document
 
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote import keys
+
+        keys.list_keys(server, state, form, everything=everything)
+        return
     with open_session(options) as session, session.view() as view:
         now, position = session.now, view.position
         records = [
@@ -64,16 +70,22 @@ def list_keys(
     console.result(console.table(("Key", "Id", "State", "Owner", "Last used", "Uses"), rows, flexible=(0, 3)))
 
 
-@command(app, "show")
+@command(app, "show", served=True)
 def show(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
     """Show a key: its facts, who uses it and who was refused.
 
     Example: keyledger key show ci-github-actions
     """
     from audit_cli.key_card import card
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from projections.documents.key import key_document
 
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote import keys
+
+        keys.show(server, key, form)
+        return
     with open_session(options) as session, session.view() as view:
         record = view.record(session.key(key).key_id)
         story = view.timeline(record.id)
@@ -84,7 +96,7 @@ def show(options: Options, key: KeyArgument, form: FormatOption = "table") -> No
     console.result(card(record, story, session.now))
 
 
-@command(app, "history")
+@command(app, "history", served=True)
 def history(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
     """Tell what happened to a key, when, and by whom.
 
@@ -93,9 +105,15 @@ def history(options: Options, key: KeyArgument, form: FormatOption = "table") ->
     Example: keyledger key history ci-github-actions
     """
     from audit_cli.key_history import told
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from projections.documents.history import history_document
 
+    if (server := server_in_force(options)) is not None:
+        from audit_cli.remote import keys
+
+        keys.history(server, key, form)
+        return
     with open_session(options) as session, session.view() as view:
         record = view.record(session.key(key).key_id)
         story = view.timeline(record.id)

@@ -38,7 +38,7 @@ from audit_cli.failures import (
     tell_of_interruption,
 )
 from audit_cli.groups import GROUPS, late_group
-from audit_cli.options import ActorOption, LedgerOption, Options, OrgOption
+from audit_cli.options import ActorOption, LedgerOption, Options, OrgOption, ServerOption
 
 app = typer.Typer(
     name="keyledger",
@@ -84,6 +84,7 @@ def root(
     ledger: LedgerOption = None,
     org: OrgOption = None,
     actor: ActorOption = None,
+    server: ServerOption = None,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
     ] = False,
@@ -95,7 +96,7 @@ def root(
     To look around: keyledger demo. To begin: keyledger init ORG
     """
     del version
-    context.obj = Options(ledger, org, actor)
+    context.obj = Options(ledger, org, actor, server)
 
 
 def main() -> None:

@@ -25,37 +25,54 @@ ActorOption: TypeAlias = Annotated[
 ]
 
 
+ServerOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--server", metavar="URL", help="A server in the ledger's place. [KEYLEDGER_SERVER]"),
+]
+
+
 @dataclass(frozen=True)
 class Options:
-    """What was said on the command line of the ledger, the organization and the actor."""
+    """What was said on the command line of the ledger or the server, the organization and the actor."""
 
     ledger: str | None = None
     org: str | None = None
     actor: str | None = None
+    server: str | None = None
 
     @property
     def flags(self) -> dict[str, str | None]:
         """By the names of the settings that they override."""
-        return {"url": self.ledger, "org": self.org, "actor": self.actor}
+        return {"url": self.ledger, "org": self.org, "actor": self.actor, "server": self.server}
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(
+    app: typer.Typer, name: str, *, served: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a function a command: its first parameter is the Options, the others are the command's own.
 
     The shared options are added to it, those before the command are its defaults, and what it raises becomes
-    one line and an exit status.
+    one line and an exit status. `served`: it works on a server too.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def run(
-            context: typer.Context, ledger: str | None, org: str | None, actor: str | None, **own: object
+            context: typer.Context,
+            ledger: str | None,
+            org: str | None,
+            actor: str | None,
+            server: str | None = None,
+            **own: object,
         ) -> None:
             outer = context.find_object(Options) or Options()
+            said = Options(
+                ledger or outer.ledger, org or outer.org, actor or outer.actor, server or outer.server
+            )
             with reported():
-                function(Options(ledger or outer.ledger, org or outer.org, actor or outer.actor), **own)
+                function(said, **own)
 
-        run.__signature__ = _signature(function)  # type: ignore[attr-defined]
+        run.__signature__ = _signature(function, served=served)  # type: ignore[attr-defined]
         app.command(name, cls=WordedCommand)(run)
         return function
 
@@ -88,13 +105,14 @@ _WORDS = (
 )
 
 
-def _signature(function: Callable[..., None]) -> inspect.Signature:
+def _signature(function: Callable[..., None], *, served: bool) -> inspect.Signature:
     own = list(inspect.signature(function).parameters.values())[1:]
     shared = [
         ("context", typer.Context),
         ("ledger", LedgerOption),
         ("org", OrgOption),
         ("actor", ActorOption),
+        *([("server", ServerOption)] if served else []),
     ]
     # By keyword only, since a command's own arguments without a default come after these.
     parameters = [_keyword(name, annotation) for name, annotation in shared]

@@ -50,7 +50,7 @@ def serve(
 
     Example: keyledger serve --port 8431
     """
-    from audit_cli.session import settings_of
+    from audit_cli.session import ledger_settings
     from ledger.errors import InvalidInput
 
     try:
@@ -60,7 +60,7 @@ def serve(
         raise InvalidInput(
             f"the server needs {error.name}, which is not installed; run `pip install 'keyledger[server]'`"
         ) from None
-    settings = settings_of(options)
+    settings = ledger_settings(options)
     more: dict[str, Any] = {} if proxy is None else {"proxy_addresses": tuple(proxy)}
     status = serve_http(
         ServerSettings(

@@ -15,7 +15,7 @@ from audit_cli.progress import progress
 from ledger.actor import Actor
 from ledger.credentials import Credential
 from ledger.database import Database, open_database
-from ledger.errors import LedgerUnavailable
+from ledger.errors import InvalidInput, LedgerUnavailable
 from ledger.ledger import Ledger
 from ledger.organization import Organization
 from ledger.schema import check_schema
@@ -85,6 +85,17 @@ def settings_of(options: Options) -> Settings:
     return load_settings(options.flags, os.environ, files, str(default_ledger()))
 
 
+def ledger_settings(options: Options) -> Settings:
+    """The settings for a command that works on the ledger itself; InvalidInput where a server is named."""
+    settings = settings_of(options)
+    if settings.server is not None:
+        raise InvalidInput(
+            "this is done to the ledger itself, and a server is named: --server, KEYLEDGER_SERVER or"
+            " `server` in keyledger.toml; name the ledger with --ledger"
+        )
+    return settings
+
+
 def default_ledger() -> Path:
     """The file that a ledger is in where nobody says otherwise."""
     return user_data_path("keyledger") / "ledger.db"
@@ -93,7 +104,7 @@ def default_ledger() -> Path:
 @contextmanager
 def open_session(options: Options) -> Iterator[Session]:
     """Open the ledger that the settings name; closed when the block is left."""
-    settings = settings_of(options)
+    settings = ledger_settings(options)
     database = open_database(settings.url)
     try:
         check_schema(database)

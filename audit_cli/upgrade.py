@@ -16,11 +16,11 @@ def upgrade(options: Options) -> None:
 
     Example: keyledger upgrade
     """
-    from audit_cli.session import settings_of
+    from audit_cli.session import ledger_settings
     from ledger.database import open_database
     from ledger.schema import upgrade_schema
 
-    database = open_database(settings_of(options).url)
+    database = open_database(ledger_settings(options).url)
     try:
         before, after = upgrade_schema(database)
     finally:

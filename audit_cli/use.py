@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from audit_cli.progress import Progress
+    from audit_cli.remote.server import Server
     from audit_cli.session import Session
     from ledger.coverage import Heartbeat
     from ledger.importers.ndjson import Resolve
@@ -31,7 +32,7 @@ _WAKE_EVERY_S = 60.0
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "append")
+@command(app, "append", served=True)
 def append(
     options: Options,
     file: Annotated[
@@ -65,10 +66,18 @@ def append(
 
     Example: keyledger use append uses.ndjson --reporter gateway
     """
+    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
 
     if heartbeat and not reporter:
         raise typer.BadParameter("--heartbeat needs --reporter: say who it is that vouches for the uses")
+    if (server := server_in_force(options)) is not None:
+        if heartbeat:
+            raise typer.BadParameter(
+                "--heartbeat works on the ledger itself; services at a server declare with UsageClient"
+            )
+        _append_at(server, file, form, skip, reporter)
+        return
     with open_session(options) as session:
         beats = _heartbeat(session, reporter, skip) if heartbeat and reporter else None
         take_in(
@@ -78,6 +87,14 @@ def append(
             again=AGAIN,
             on_refused=beats.lose if beats else lambda: None,
         )
+
+
+def _append_at(server: "Server", file: str, form: UseFormat, skip: int, reporter: str | None) -> None:
+    from audit_cli.progress import progress
+    from audit_cli.remote.uses import append as append_at
+
+    with progress("reading") as bar, _opened(file, bar) as stream:
+        append_at(server, _lines(stream, is_pipe=file == STANDARD_INPUT, wakes=False), form, skip, reporter)
 
 
 def _heartbeat(session: "Session", reporter: str, skip: int) -> "Heartbeat":

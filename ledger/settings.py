@@ -11,7 +11,7 @@ from ledger.errors import InvalidInput
 from ledger.secret import Peppers
 
 SETTINGS_FILE = "keyledger.toml"
-NAMES = ("url", "org", "actor", "pepper_file", "policy", "notify_url_file", "notify_secret_file")
+NAMES = ("url", "server", "org", "actor", "pepper_file", "policy", "notify_url_file", "notify_secret_file")
 MIN_PEPPER = 32
 
 _FILES = ("pepper_file", "notify_url_file", "notify_secret_file")
@@ -23,7 +23,10 @@ _MAX_PRIVATE = 4096
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What a command goes by; `url` is a path or SQLAlchemy URL, `policy` a file or pack. None: not said."""
+    """What a command goes by; `url` is a path or SQLAlchemy URL, `policy` a file or pack. None: not said.
+
+    Of a ledger and a server, whichever is named nearer is meant; `names_ledger` says that a ledger was.
+    """
 
     url: str
     org: str | None = None
@@ -32,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True):
     policy: str | None = None
     notify_url_file: Path | None = None
     notify_secret_file: Path | None = None
+    server: str | None = None
+    names_ledger: bool = False
 
 
 def load_settings(
@@ -44,9 +49,14 @@ def load_settings(
     variables = {name: environ.get(f"KEYLEDGER_{name.upper()}") for name in NAMES}
     sources = [flags, variables, *map(_read_file, files)]
     said = {name: next((text for source in sources if (text := source.get(name))), None) for name in NAMES}
+    place = next((source for source in sources if source.get("url") or source.get("server")), {})
+    if place.get("url") and place.get("server"):
+        raise InvalidInput("both a ledger and a server are named; name the one that is meant")
     files_said = {name: Path(path).expanduser() for name in _FILES if (path := said[name])}
     return Settings(
-        url=said["url"] or default_url,
+        url=place.get("url") or default_url,
+        server=place.get("server") or None,
+        names_ledger=bool(place.get("url")),
         org=said["org"],
         actor=said["actor"],
         policy=said["policy"],

@@ -23,9 +23,22 @@ def test_a_flag_goes_before_a_variable_before_the_files_in_their_order(tmp_path:
 
     found = settings({"org": None}, {"KEYLEDGER_ACTOR": ""}, near, far)
 
-    assert found == Settings("sqlite:///far.db", "near", "near")
+    assert found == Settings("sqlite:///far.db", "near", "near", names_ledger=True)
     assert settings({"org": "flag"}, {"KEYLEDGER_ORG": "variable"}, near).org == "flag"
     assert settings({"org": None}, {"KEYLEDGER_ORG": "variable"}, near).org == "variable"
+
+
+def test_of_a_ledger_and_a_server_the_one_that_is_named_nearer_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "keyledger.toml"
+    file.write_text('server = "https://keys.example.com"\n')
+
+    at_server = settings({}, {}, file)
+    at_ledger = settings({}, {"KEYLEDGER_URL": "here.db"}, file)
+
+    assert (at_server.server, at_server.names_ledger) == ("https://keys.example.com", False)
+    assert (at_ledger.server, at_ledger.url, at_ledger.names_ledger) == (None, "here.db", True)
+    with pytest.raises(InvalidInput, match="both a ledger and a server"):
+        settings({"url": "here.db", "server": "https://keys.example.com"}, {})
 
 
 def test_relative_paths_begin_at_the_file_that_says_them(tmp_path: Path) -> None:

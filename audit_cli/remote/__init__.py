@@ -1,0 +1,1 @@
+"""Commands at work on a server in place of a ledger: ask, and print what it answers."""

@@ -1,0 +1,121 @@
+"""The login of this system user: at which server, of which organization, by which key.
+
+The operating system's keyring keeps the key where there is one (`pip install 'keyledger[keyring]'`), else the
+file of the login does, which is its owner's alone.
+"""
+
+import os
+from pathlib import Path
+from stat import S_IMODE
+from typing import Any
+
+import msgspec
+
+from ledger.errors import InvalidInput, LedgerUnavailable
+from ledger.secret import Secret
+
+SERVICE = "keyledger"
+FILE_RIGHTS = 0o600
+
+_OTHERS = 0o077
+_MAX_FILE = 4096
+
+
+class Login(msgspec.Struct, frozen=True):
+    """What the file says; without a key the keyring has it."""
+
+    server: str
+    organization: str
+    key_name: str
+    api_key: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Login({self.server!r}, {self.organization!r})"
+
+
+def read_login(path: Path) -> Login | None:
+    """The login that is kept, if there is one; InvalidInput for a file that others may read or write."""
+    try:
+        rights = S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LedgerUnavailable(f"{path}: {error.strerror}") from None
+    if rights & _OTHERS:
+        raise InvalidInput(
+            f"{path} holds a login and is open to others; run `chmod 600 {path}`, and rotate its key"
+        )
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(_MAX_FILE), type=Login)
+    except OSError as error:
+        raise LedgerUnavailable(f"{path}: {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise InvalidInput(
+            f"{path} is no login; `keyledger auth logout` removes it, `keyledger auth login` makes a new one"
+        ) from None
+
+
+def key_of(login: Login) -> Secret | None:
+    """The key of a login; None where the keyring has lost it."""
+    if login.api_key is not None:
+        return Secret(login.api_key)
+    keyring = _keyring()
+    text = None if keyring is None else keyring.get_password(SERVICE, login.server)
+    return None if text is None else Secret(text)
+
+
+def keep_login(path: Path, login: Login, key: Secret) -> str:
+    """Keep a login and its key; says where the key is."""
+    keyring = _keyring()
+    if keyring is not None:
+        keyring.set_password(SERVICE, login.server, key.reveal())
+        _write(path, login)
+        return "the keyring of this system"
+    _write(path, msgspec.structs.replace(login, api_key=key.reveal()))
+    return str(path)
+
+
+def forget_login(path: Path) -> bool:
+    """Remove a login and its key; says whether there was one."""
+    try:
+        login = read_login(path)
+    except InvalidInput:
+        # Whatever is wrong with it, it goes.
+        login = None
+    if login is not None and login.api_key is None:
+        keyring = _keyring()
+        if keyring is not None and keyring.get_password(SERVICE, login.server) is not None:
+            keyring.delete_password(SERVICE, login.server)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write(path: Path, login: Login) -> None:
+    """Whole or not at all, and never readable by others, not even for a moment."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new.unlink(missing_ok=True)
+        number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_RIGHTS)
+        with os.fdopen(number, "wb") as file:
+            file.write(msgspec.json.encode(login))
+            file.flush()
+            os.fsync(number)
+        new.replace(path)
+    except OSError as error:
+        raise LedgerUnavailable(f"{path}: {error.strerror}") from None
+
+
+def _keyring() -> Any:  # noqa: ANN401 - a module that may be missing
+    """The keyring that works here; None without the package, or where it found none."""
+    try:
+        import keyring
+        from keyring.backends.fail import Keyring as NoKeyring
+    except ModuleNotFoundError:
+        return None
+    found = keyring.get_keyring()
+    return None if isinstance(found, NoKeyring) or found.priority <= 0 else keyring

@@ -1,0 +1,147 @@
+"""Commands at a server do and print what they do and print on the ledger."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from audit_cli.remote import uses
+from ledger.moments import format_moment
+from tests.door import Door
+from tests.http_api.served import Served
+
+TRIES = 5
+
+
+def line(key: str, number: int, **more: object) -> str:
+    use = {"key": key, "service": "deploy", "occurred_at": "2024-05-30T12:00:00Z", "id": f"u-{number}"}
+    return json.dumps(use | more) + "\n"
+
+
+def test_a_key_is_made_changed_rotated_and_ended(at_server: Door, api: Served) -> None:
+    made = at_server.well(
+        "key", "create", "ci-deploy", "--expires-in", "90d", "--scope", "deploy", "--format", "json"
+    )
+    at_server.well("key", "set", "ci-deploy", "--owner", "platform-team", "--no-expiry")
+    at_server.well("key", "disable", "ci-deploy", "--reason", "looking")
+    at_server.well("key", "enable", "ci-deploy")
+    rotated = at_server.well("key", "rotate", "ci-deploy", "--overlap", "3d", "--format", "json").json
+    planned = at_server.well("key", "revoke", made.json["id"], "--dry-run")
+    ended = at_server.well("key", "revoke", made.json["id"], "--yes", "--reason", "replaced")
+
+    office = api.office
+    old = office.ledger.key(office.org, office.ledger.find_key(office.org, made.json["id"]))
+    assert (old.state, old.owner, old.expires_at) == ("revoked", "platform-team", None)
+    assert rotated["old_id"] == made.json["id"]
+    assert "ci-deploy" in planned.out
+    assert ended.out == f"Revoked ci-deploy ({made.json['id'][:8]}): it is refused from now on.\n"
+
+
+def test_keys_are_listed_shown_and_told_of(at_server: Door, api: Served) -> None:
+    at_server.well("key", "create", "ci-deploy")
+    api.office.now += timedelta(hours=1) // timedelta(microseconds=1)
+
+    listed = at_server.well("key", "list")
+    shown = at_server.well("key", "show", "ci-deploy")
+    told = at_server.well("key", "history", "ci-deploy")
+    document = at_server.well("key", "show", "ci-deploy", "--format", "json").json
+
+    assert [row.split()[0] for row in listed.out.splitlines()[2:]] == ["ci-deploy", "deploy-bot"]
+    assert "Expires    never" in shown.out
+    assert "created by deploy-bot" in told.out
+    assert document["schema"] == "keyledger.key/1"
+    assert at_server.well("key", "list", "--state", "revoked").out == ""
+
+
+def test_whom_a_key_acts_for_is_said_and_recorded_as_a_claim(at_server: Door) -> None:
+    at_server.well("key", "create", "ci-deploy", "--as", "ada@example.com")
+
+    told = at_server.well("key", "history", "ci-deploy")
+    refused = at_server("key", "create", "other", "--as", "eve@example.com")
+
+    assert "created by deploy-bot for ada@example.com (claimed)" in told.out
+    assert refused.status == 1
+    assert "no member" in refused.err
+
+
+def test_uses_are_appended_in_bodies_and_refusals_keep_their_line_numbers(
+    at_server: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "BATCH_LINES", 10)
+    at_server.well("key", "create", "ci-deploy")
+    lines = [line("ci-deploy", number) for number in range(25)]
+    lines[12] = "{\n"
+    lines[23] = line("nobody", 23)
+
+    appended = at_server("use", "append", "--reporter", "gateway", "--format", "jsonl", stdin="".join(lines))
+    again = at_server("use", "append", "--reporter", "gateway", "--skip", "13", stdin="".join(lines))
+
+    told = [json.loads(each) for each in appended.out.splitlines()]
+    assert [each.get("lines") for each in told] == [10, 20, 25, None]
+    assert (told[-1]["read"], told[-1]["stored"], told[-1]["refused"]) == (25, 23, 2)
+    assert [each.split(":")[0] for each in appended.err.splitlines()] == ["line 13", "line 24"]
+    assert appended.status == 1
+    assert "read 12, stored 0, known already 11, refused 1." in again.err
+
+
+def test_a_secret_is_checked_and_its_use_recorded(at_server: Door, api: Served) -> None:
+    secret = api.key(name="billing").secret.reveal()
+
+    valid = at_server.well("check", "--service", "payments", stdin=secret)
+    unknown = at_server("check", stdin="kl_nothing")
+
+    assert valid.out == "valid: billing of acme\n"
+    assert (unknown.status, unknown.out) == (1, "not valid: unknown\n")
+    assert at_server.well("key", "show", "billing", "--format", "json").json["key"]["use_count"] == 1
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv", "markdown", "sarif", "ocsf", "github"])
+def test_an_audit_prints_what_one_of_the_ledger_prints(at_server: Door, api: Served, form: str) -> None:
+    at_server.well("key", "create", "ab")
+    api.office.now += timedelta(days=100) // timedelta(microseconds=1)
+    as_of = format_moment(api.office.now)
+    here = Door(at_server.folder, api.office.address)
+    asked = ("audit", "--as-of", as_of, "--unused-for", "1d", "--format", form)
+
+    there, after = at_server(*asked), here(*asked)
+    for _ in range(TRIES):
+        # The server records now and then that its own key was used, which moves the ledger's position.
+        if there == after:
+            break
+        there, after = at_server(*asked), here(*asked)
+
+    assert there.status == 3
+    assert there.out == after.out
+
+
+def test_what_a_server_does_not_do_is_said(at_server: Door) -> None:
+    recorded = at_server("audit", "--record", "--format", "html")
+    beating = at_server("use", "append", "--heartbeat", "--reporter", "gateway", stdin="")
+    chosen = at_server("key", "set", "--where", "owner=bob", "--owner", "ada", "--yes")
+
+    assert "--record, --format html: not through a server" in recorded.err
+    assert "UsageClient" in beating.err
+    assert "name the keys" in chosen.err
+    assert {recorded.status, beating.status, chosen.status} == {2}
+
+
+def test_a_server_that_cannot_be_reached_or_is_none_is_told_in_a_line(outside: Door, api: Served) -> None:
+    key = api.key("audit:read").secret.reveal()
+    outside.environment = {"KEYLEDGER_SERVER": "http://127.0.0.1:1", "KEYLEDGER_API_KEY": key}
+    away = outside("key", "list")
+    outside.environment["KEYLEDGER_SERVER"] = f"{api.url}/elsewhere"
+    none = outside("key", "list")
+
+    assert away.err == "keyledger: http://127.0.0.1:1 cannot be reached: Connection refused\n"
+    assert none.status == 1
+    assert none.err.count("\n") == 1
+
+
+def test_a_key_without_the_scope_is_refused_in_the_servers_words(outside: Door, api: Served) -> None:
+    key = api.key("keys:check").secret.reveal()
+    outside.environment = {"KEYLEDGER_SERVER": api.url, "KEYLEDGER_API_KEY": key}
+
+    answer = outside("key", "create", "ci-deploy")
+
+    assert answer.status == 1
+    assert "keys:manage" in answer.err
