@@ -214,32 +214,24 @@ def audited(
     by_day: bool = False,
 ) -> "AuditReport":
     """The report on a session's organization; `by_day` adds on which days the stalest keys were used."""
-    from ledger import __version__
-    from projections.audit.dormancy import sought_pauses
-    from projections.audit.report import AuditScope, audit
+    from projections.auditing import Terms, audit_view
 
     if as_of is not None and as_of > session.now:
         console.note("That moment is still to come: the report assumes that nothing happens until then.")
     with session.view(as_of, of_now=True, at_position=at_position) as view:
-        scope = AuditScope(
-            organization=session.organization.name,
-            as_of=session.now if view.as_of is None else view.as_of,
-            position=view.position,
-            tool_version=__version__,
-            policy=policy,
-        )
-        records = view.records(sought_pauses(policy, rules, scope.as_of))
-        report = audit(scope, records, include_temporary=everything, rules=rules, assess=assess)
-        return _with_days(report, view, scope.as_of) if by_day else report
+        terms = Terms(policy, rules, include_temporary=everything, assess=assess)
+        report = audit_view(view, session.organization.name, session.now, terms)
+        return _with_days(report, view) if by_day else report
 
 
-def _with_days(report: "AuditReport", view: "View", as_of: int) -> "AuditReport":
+def _with_days(report: "AuditReport", view: "View") -> "AuditReport":
     from msgspec.structs import replace
 
+    from ledger.moments import parse_moment
     from projections.audit.staleness import SHOWN_KEYS, shown_days, stalest_first
 
     stalest = [each.record.id for each in stalest_first(report.judged)[:SHOWN_KEYS]]
-    return replace(report, daily_use=view.daily_use(stalest, *shown_days(as_of)))
+    return replace(report, daily_use=view.daily_use(stalest, *shown_days(parse_moment(report.as_of))))
 
 
 def compared(

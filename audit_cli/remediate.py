@@ -103,18 +103,14 @@ def apply(
 
 
 def _made(session: "Session", policy: "Policy", rules: "tuple[Rule, ...] | None") -> "Plan":
-    from ledger import __version__
     from ledger.moments import MICROSECOND
-    from projections.audit.dormancy import sought_pauses
-    from projections.audit.report import AuditScope, audit
+    from projections.auditing import Terms, audit_view
     from projections.remediation.plan import IMPACT_WITHIN
     from projections.remediation.planning import Impact, concerned, make_plan
 
     with session.view(of_now=True) as view:
         as_of = session.now if view.as_of is None else view.as_of
-        scope = AuditScope(session.organization.name, as_of, view.position, __version__, policy)
-        sought = sought_pauses(policy, rules, as_of)
-        report = audit(scope, view.records(sought), rules=rules)
+        report = audit_view(view, session.organization.name, as_of, Terms(policy, rules))
         keys = concerned(report)
         since = as_of - IMPACT_WITHIN // MICROSECOND
         callers = view.callers({key.record.id: since for key in keys})

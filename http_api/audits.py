@@ -14,16 +14,16 @@ from http_api.fields import DURATION, MAX_REFERENCE, MOMENT, Duration, Moment, R
 from http_api.operations import AUDIT, AUDIT_HISTORY, LIST_FINDINGS, RECORD_AUDIT
 from http_api.problems import ProblemKind
 from http_api.routes import Answer, route
-from ledger import __version__
 from ledger.audit_runs import record_run, recorded_runs
 from ledger.ids import format_id
 from ledger.moments import parse_duration, parse_moment
 from projections.audit.findings import Finding, FindingStatus
 from projections.audit.policy import Policy
-from projections.audit.report import AuditReport, AuditScope, audit
+from projections.audit.report import AuditReport
 from projections.audit.rules import find_rule
 from projections.audit.severity import Severity
 from projections.audit_record import outcome_of
+from projections.auditing import Terms, audit_view
 from projections.documents.audit import AuditDocument, FindingsDocument
 from projections.documents.audit_history import AuditHistoryDocument, audit_history_document
 from projections.policies import load_pack
@@ -203,15 +203,9 @@ def _audited(
     rules = tuple(map(find_rule, terms.rules)) or None
     as_of = None if terms.as_of is None else parse_moment(terms.as_of)
     with desk.view(caller.org, as_of, of_now=True) as view:
-        scope = AuditScope(
-            organization=caller.org.name,
-            as_of=desk.clock() if view.as_of is None else view.as_of,
-            position=view.position,
-            tool_version=__version__,
-            policy=policy,
-        )
-        records = view.records()
-    return policy, audit(scope, records, include_temporary=terms.temporary, rules=rules, assess=assess)
+        judged_by = Terms(policy, rules, include_temporary=terms.temporary, assess=assess)
+        report = audit_view(view, caller.org.name, desk.clock(), judged_by)
+    return policy, report
 
 
 def _policy(desk: Desk, terms: AuditTerms) -> Policy:
