@@ -29,6 +29,7 @@ def test_the_commands_are_those_that_are_promised() -> None:
     expected |= {("rotation", verb) for verb in ("status", "start", "finish")}
     expected |= {("member", verb) for verb in ("add", "list", "role", "remove")}
     expected |= {("policy", verb) for verb in ("show", "check")}
+    expected |= {("auth", verb) for verb in ("login", "status", "logout")}
     expected |= {
         ("import", kind)
         for kind in ("cloudtrail", "iam-credential-report", "iam-access-keys", "gcp-service-account-keys")
