@@ -19,6 +19,7 @@ from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock, OnWait
 from ledger.errors import LedgerUnavailable
 
 POLL_INTERVAL_S = 0.05
+LOCK_POLL_S = 0.001
 CACHE_KB = 65_536
 
 _PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", f"PRAGMA cache_size=-{CACHE_KB}")
@@ -90,11 +91,12 @@ class Sqlite:
         # takes as long as a quarter of a small transaction.
         if self._writer is None:
             self._writer = engine.connect()
+            _driver(self._writer).execute("PRAGMA busy_timeout = 0")
         connection = self._writer
         driver = _driver(connection)
         try:
             # Within: an interruption right after it must not leave it begun.
-            driver.execute("BEGIN IMMEDIATE")
+            _take_the_lock(driver)
             yield connection
             connection.commit()
             driver.commit()
@@ -283,6 +285,24 @@ def _prepare(engine: Engine) -> None:
         # What writes has begun already, and has taken the lock.
         if not driver.in_transaction:
             driver.execute("BEGIN")
+
+
+def _take_the_lock(driver: sqlite3.Connection) -> None:
+    """Begin a write as soon as no other process is at one.
+
+    SQLite itself would wait ever longer between its tries, up to a tenth of a second, and so come too late
+    for the moment between two writes of a busy process, for seconds on end.
+    """
+    end = monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not str(error.sqlite_errorname).startswith("SQLITE_BUSY") or monotonic() > end:
+                raise
+            sleep(LOCK_POLL_S)
+        else:
+            return
 
 
 def _driver(connection: Connection) -> Any:  # noqa: ANN401 - SQLAlchemy types a driver's connection so
