@@ -16,9 +16,9 @@ MIN_PEPPER = 32
 
 _FILES = ("pepper_file", "notify_url_file", "notify_secret_file")
 
-_OTHERS = 0o077
-# Groups are let be: what systemd hands to a service shows an access list's mask in the group's place.
+# Groups may read: what systemd hands to a service shows an access list's mask in the group's place.
 _EVERYBODY = 0o007
+_EVERYBODY_OR_CHANGING = 0o027
 _MAX_PRIVATE = 4096
 
 
@@ -93,13 +93,13 @@ def read_private(path: Path, what: str) -> str:
 def load_peppers(path: Path) -> Peppers:
     """The peppers in a file: `current = "2026"` and, under `[keys]`, hexadecimal of 32 bytes or more.
 
-    Raises InvalidInput, which never quotes the file, and refuses a file that others may read.
+    Raises InvalidInput, which never quotes the file, and refuses one that all may read or a group may change.
     """
     try:
         rights = path.stat().st_mode
     except OSError as error:
         raise InvalidInput(f"the pepper file {path} cannot be read: {error.strerror}") from None
-    if rights & _OTHERS:
+    if rights & _EVERYBODY_OR_CHANGING:
         raise InvalidInput(f"the pepper file {path} is open to others; run `chmod 600 {path}`")
     content = _read_toml(path)
     if set(content) - {"current", "keys"}:

@@ -77,13 +77,23 @@ def exchange(connection: socket.socket, *parts: bytes) -> bytes:
     return received
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
 @contextmanager
 def serving(
-    door: Door, *options: str, context: ssl.SSLContext | None = None, workers: int = 1
+    door: Door,
+    *options: str,
+    context: ssl.SSLContext | None = None,
+    workers: int = 1,
+    port: int | None = None,
 ) -> Iterator[Serving]:
     """Serve the ledger of a door until the block is left."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = port or free_port()
     process = door.start("serve", "--port", str(port), "--workers", str(workers), *options)
     serving = Serving(process, port, context)
     try:

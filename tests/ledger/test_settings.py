@@ -123,11 +123,17 @@ def test_a_pepper_file_that_cannot_be_right_is_refused_without_quoting_it(
     assert PEPPER[:8] not in str(refused.value)
 
 
-def test_a_pepper_file_that_others_may_read_or_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    open_to_all = pepper_file(tmp_path, f'[keys]\n2026 = "{PEPPER}"', 0o640)
+def test_a_pepper_file_is_read_as_systemd_hands_it_over(tmp_path: Path) -> None:
+    # LoadCredential gives 0400 and the user a right by an access list, whose mask shows as the group's.
+    handed = pepper_file(tmp_path, f'[keys]\n2026 = "{PEPPER}"', 0o440)
 
-    with pytest.raises(InvalidInput, match="chmod 600"):
-        load_peppers(open_to_all)
+    assert load_peppers(handed).keys == {"2026": b"\xab" * 32}
+
+
+def test_a_pepper_file_that_is_open_to_others_or_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    for rights in (0o604, 0o620):
+        with pytest.raises(InvalidInput, match="chmod 600"):
+            load_peppers(pepper_file(tmp_path, f'[keys]\n2026 = "{PEPPER}"', rights))
     with pytest.raises(InvalidInput, match="cannot be read"):
         load_peppers(tmp_path / "nowhere.toml")
 
