@@ -18,6 +18,8 @@ class Scale(msgspec.Struct, frozen=True):
     events: int
     keys: int
     rebuilds: int
+    audited_keys: int
+    audits: int
     stock_events: int
     stored: int
     load_s: float
@@ -37,6 +39,8 @@ FULL = Scale(
     events=10_000_000,
     keys=100_000,
     rebuilds=3,
+    audited_keys=100_000,
+    audits=3,
     stock_events=500_000,
     stored=20_000_000,
     load_s=10,
@@ -55,6 +59,8 @@ QUICK = Scale(
     events=100_000,
     keys=1_000,
     rebuilds=3,
+    audited_keys=3_000,
+    audits=3,
     stock_events=20_000,
     stored=200_000,
     load_s=2,

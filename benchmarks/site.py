@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from benchmarks import audited
 from benchmarks.address import conninfo, in_schema
 from benchmarks.bulk import BulkLedger
 from benchmarks.errors import NotMeasured
@@ -24,6 +25,7 @@ class Site:
         self._made = ExitStack()
         self._files = 0
         self._bulk: dict[bool, BulkLedger] = {}
+        self._audited: Subject | None = None
 
     def path(self) -> Path:
         """A new file's path."""
@@ -42,6 +44,13 @@ class Site:
             subject = self.ledger(on_postgresql=on_postgresql)
             self._bulk[on_postgresql] = BulkLedger(subject, self.scale.keys, self.scale.events)
         return self._bulk[on_postgresql]
+
+    def audited(self) -> Subject:
+        """The run's one ledger of very many keys to audit."""
+        if self._audited is None:
+            self._audited = self.ledger()
+            audited.fill(self._audited, self.scale.audited_keys)
+        return self._audited
 
     def schema(self) -> str:
         """The address of a new schema on the server."""
