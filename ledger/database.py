@@ -2,12 +2,12 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, Select, Table
 from sqlalchemy.engine import make_url
@@ -156,8 +156,8 @@ def driver_execute(connection: Connection, statement: str, values: Sequence[obje
     return cursor
 
 
-def driver_rows(connection: Connection, query: Select[Any]) -> Sequence[Any]:
-    """The rows of a query as the driver's own tuples: for readings of very many."""
+def driver_rows(connection: Connection, query: Select[Any]) -> Iterable[Any]:
+    """The rows of a query as the driver's own tuples, as they come: for readings of very many."""
     compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
     values = compiled.construct_params()
     cursor = connection.connection.cursor()
@@ -165,7 +165,7 @@ def driver_rows(connection: Connection, query: Select[Any]) -> Sequence[Any]:
         cursor.execute(str(compiled), values)
     else:
         cursor.execute(str(compiled), tuple(values[name] for name in compiled.positiontup))
-    return cursor.fetchall()
+    return cast("Iterable[Any]", cursor)
 
 
 def in_memory() -> Database:

@@ -85,13 +85,14 @@ class _Assembly:
         addresses = self._grouped(TABLES.addresses, _address_use)
         denials = self._grouped(TABLES.denials, _denial)
         summaries = self._grouped(TABLES.summaries, SummaryRow._make)
-        for key_id, row in rows.items():
+        # What has become a record is given up at once: of very many keys there is not twice the room.
+        for key_id in list(rows):
             yield self._record(
-                row,
-                tuple(uses.get(key_id, ())),
-                tuple(addresses.get(key_id, ())),
-                tuple(denials.get(key_id, ())),
-                summaries.get(key_id, ()),
+                rows.pop(key_id),
+                tuple(uses.pop(key_id, ())),
+                tuple(addresses.pop(key_id, ())),
+                tuple(denials.pop(key_id, ())),
+                summaries.pop(key_id, ()),
             )
 
     def _key_name(self, key_id: bytes | None) -> str | None:
@@ -110,7 +111,7 @@ class _Assembly:
         main = self._links.get(key_id, key_id)
         return {main} | {alias for alias, key in self._links.items() if key == main}
 
-    def _rows(self, table: Table) -> Sequence[Any]:
+    def _rows(self, table: Table) -> Iterable[Any]:
         keys = TABLES.keys
         # Stamps decide between the names of a linked key, and come last in the row.
         unread = _UNREAD if self._links else (*_UNREAD, *_STAMPS)

@@ -19,10 +19,10 @@ ROUNDS = 8
 LENIENCY = 0.5
 
 APPENDS = ("sqlite-append", "sqlite-append-one", "sqlite-growth")
-READS = ("sqlite-check", "sqlite-rebuild")
+READS = ("sqlite-check", "sqlite-rebuild", "sqlite-as-of", "sqlite-as-of-bounded", "sqlite-audit")
 PEERS = ("check-keygate", "recorded-check-rest-framework")
 SERVED = ("http-check", "http-uses")
-LIMITS = ("sqlite-disk", "sqlite-rebuild-memory")
+LIMITS = ("sqlite-disk", "sqlite-rebuild-memory", "sqlite-audit-memory")
 
 pytestmark = [pytest.mark.performance, pytest.mark.slow]
 
