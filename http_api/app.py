@@ -34,7 +34,7 @@ from http_api.checks import Checks
 from http_api.desk import Desk, system_clock
 from http_api.document import document_of
 from http_api.envelope import Envelope, new_request_id, request_id_of
-from http_api.hot_paths import HotPaths, HotRoutes
+from http_api.hot_paths import ANY, HotPaths, HotRoutes
 from http_api.operations import BY_ID, OPERATIONS
 from http_api.problems import Problem, ProblemKind, problem_of, problem_of_status
 from http_api.settings import ServerSettings
@@ -111,12 +111,18 @@ def create_app(
 def hot_routes() -> HotRoutes:
     """The routes whose operations are hot."""
     routes = [route for resource in RESOURCES for route in resource.router.routes]
-    return {
+    hot: HotRoutes = {
         (method, route.path): (route.endpoint, route)
         for route in routes
         if isinstance(route, APIRoute) and BY_ID[str(route.operation_id)].is_hot
         for method in route.methods or ()
     }
+    below = {
+        (ANY, f"{operation.path}/"): hot[operation.method, operation.path]
+        for operation in BY_ID.values()
+        if operation.is_below
+    }
+    return {**hot, **below}
 
 
 async def _keep_flushing(desk: Desk) -> None:

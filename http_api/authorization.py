@@ -68,7 +68,8 @@ async def authorize(request: Request) -> Response:
     """For gateways: 204 where the presented key is valid, 401 where it is none, 403 where it is refused.
 
     The use, or the denial, is on disk before the answer. A gateway with a key of its own lets pass keys of
-    its organization alone.
+    its organization alone. What is asked below `/v1/authorize/`, by any method, is answered alike, but 200
+    for 204: Envoy asks so.
     """
     settings, checks = desk_of(request).settings, checks_of(request)
     secret = presented_secret(request, settings.key_header)
@@ -94,7 +95,8 @@ async def authorize(request: Request) -> Response:
             )
     if not verdict.valid:
         raise _refused(verdict)
-    return Response(status_code=204, headers=_headers(verdict))
+    status = 204 if request.scope["path"] == AUTHORIZE.path else 200
+    return Response(status_code=status, headers=_headers(verdict))
 
 
 def _presented(request: Request) -> Presented:

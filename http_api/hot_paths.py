@@ -14,8 +14,10 @@ from ledger.errors import KeyledgerError
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 OnError: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 
-# The method and the exact path.
-HotRoutes: TypeAlias = Mapping[tuple[str, str], tuple[Endpoint, BaseRoute]]
+# The method and the exact path. With the method ANY and a path that ends in a slash: whatever begins so.
+HotRoute: TypeAlias = tuple[Endpoint, BaseRoute]
+HotRoutes: TypeAlias = Mapping[tuple[str, str], HotRoute]
+ANY = "*"
 
 
 class HotPaths:
@@ -30,12 +32,13 @@ class HotPaths:
     ) -> None:
         self._app = app
         self._routes = routes
+        self._below = {path: hot for (method, path), hot in routes.items() if method == ANY}
         self._on_problem = on_problem
         self._on_ledger_error = on_ledger_error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
-        hot = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        hot = self._hot(scope) if scope["type"] == "http" else None
         if hot is None:
             await self._app(scope, receive, send)
             return
@@ -50,3 +53,10 @@ class HotPaths:
         except KeyledgerError as error:
             response = await self._on_ledger_error(request, error)
         await response(scope, receive, send)
+
+    def _hot(self, scope: Scope) -> HotRoute | None:
+        path = scope["path"]
+        found = self._routes.get((scope["method"], path))
+        if found is not None:
+            return found
+        return next((hot for start, hot in self._below.items() if path.startswith(start)), None)

@@ -19,7 +19,8 @@ class Operation(msgspec.Struct, frozen=True):
     The key needs one of `scopes`, any key of an organization will do where there are none. `role` is what a
     person needs; with `by_person` there must be one, so a key has to name whom it acts for. `cost` is counted
     against the key's rate. An open operation asks nobody who he is; a hot one, on which services wait, asks
-    in the same transaction as all the rest, and has no rate but the server's.
+    in the same transaction as all the rest, and has no rate but the server's. One `is_below` can be asked for
+    by any method and below its path too.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Operation(msgspec.Struct, frozen=True):
     cost: int = 1
     is_open: bool = False
     is_hot: bool = False
+    is_below: bool = False
 
 
 _READERS = (AUDIT_READ, KEYS_MANAGE)
@@ -43,7 +45,13 @@ SHOW_CALLER = Operation("showCaller", "GET", "/v1/caller", "Who the presented ke
 
 CHECK = Operation("check", "POST", "/v1/check", "Is a secret valid?", (KEYS_CHECK,), cost=0, is_hot=True)
 AUTHORIZE = Operation(
-    "authorize", "GET", "/v1/authorize", "May a request pass a gateway?", is_open=True, is_hot=True
+    "authorize",
+    "GET",
+    "/v1/authorize",
+    "May a request pass a gateway?",
+    is_open=True,
+    is_hot=True,
+    is_below=True,
 )
 APPEND_USES = Operation("appendUses", "POST", "/v1/uses", "Append uses", (USES_APPEND,), cost=0)
 DECLARE_COVERAGE = Operation(

@@ -156,6 +156,23 @@ BODIES: dict[str, tuple[int, Any]] = {
 }
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+def test_envoy_may_ask_by_any_method_below_the_path_and_is_answered_as_it_wants(
+    api: Served, method: str
+) -> None:
+    key = api.key("deploy")
+    below = f"{AUTHORIZE}/orders/7?at=now"
+
+    passed = api(method, below, key)
+    revoke(api, key)
+
+    assert (passed.status_code, passed.content) == (200, b"")
+    assert passed.headers["x-keyledger-key-id"] == format_id(key.id)
+    assert [api(method, below, each).status_code for each in (key, "kl_nothing", None)] == [403, 401, 401]
+    assert api("POST", AUTHORIZE, key).status_code == 405
+    assert api("GET", f"{AUTHORIZE}s", key).status_code == 404
+
+
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body_that_cannot_be_is_a_problem(api: Served, gateway: CreatedKey, name: str) -> None:
     status, body = BODIES[name]
