@@ -55,8 +55,12 @@ def finding_id(rule_id: str, key_id: bytes) -> str:
 
 def findings_on(record: KeyRecord, context: Context, rules: Iterable[Rule]) -> list[Finding]:
     """What the rules say of a key."""
-    judged = ((rule, rule.check(record, context)) for rule in rules)
-    return [_finding(rule, record, found, context.as_of) for rule, found in judged if found is not None]
+    findings = []
+    for rule in rules:
+        found = rule.check(record, context)
+        if found is not None:
+            findings.append(_finding(rule, record, found, context.as_of))
+    return findings
 
 
 def worst_first(finding: Finding) -> tuple[int, str, str, str]:
