@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 
 from benchmarks.report import read_report, readme_table
 from tests.audit_cli.test_help import COMMANDS
+from tests.programs import installed
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -107,10 +107,7 @@ def in_background(command: str, folder: Path) -> Iterator[None]:
 
 
 def test_the_sessions_print_what_the_readme_shows(tmp_path: Path) -> None:
-    if shutil.which("curl") is None:
-        if os.environ.get("KEYLEDGER_CI"):
-            pytest.fail("curl is not installed, and in CI no test may go without it")
-        pytest.skip("the sessions make requests by curl, which is not installed")
+    installed("curl")
     with ExitStack() as background:
         show(tmp_path, background)
 

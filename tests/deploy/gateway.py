@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -16,10 +15,10 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import msgspec
-import pytest
-import trustme
 
+from tests.http_api.certificate import certified
 from tests.http_api.process import free_port
+from tests.programs import installed
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx"
 PREVIEW = "my-endpoint--my-sandbox.preview.example.com"
@@ -91,7 +90,15 @@ class Gateway:
         given.write_text("\n".join(headers))
         return subprocess.run(
             [
-                *("curl", "-sS", "-i", "--max-time", "30", "--cacert", str(self._folder / "authority.pem")),
+                *(
+                    installed("curl"),
+                    "-sS",
+                    "-i",
+                    "--max-time",
+                    "30",
+                    "--cacert",
+                    str(self._folder / "authority.pem"),
+                ),
                 *("--connect-to", f"{host}:443:127.0.0.1:{self.port}", "-H", f"@{given}", *options, url),
             ],
             capture_output=True,
@@ -103,7 +110,7 @@ class Gateway:
 @contextmanager
 def gateway(folder: Path, keyledger_port: int, application_port: int, gateway_key: str) -> Iterator[Gateway]:
     """Run nginx with the files of deploy/nginx until the block is left."""
-    nginx = _installed("nginx")
+    nginx = installed("nginx", "nginx-light")
     port = free_port()
     _write(folder, port, keyledger_port, application_port, gateway_key)
     with (folder / "stderr").open("w") as said:
@@ -117,13 +124,8 @@ def gateway(folder: Path, keyledger_port: int, application_port: int, gateway_ke
 
 
 def _write(folder: Path, port: int, keyledger_port: int, application_port: int, gateway_key: str) -> None:
-    authority = trustme.CA()
-    certificate = authority.issue_cert(f"*.{PREVIEW.partition('.')[2]}", API)
     (folder / "conf.d").mkdir(parents=True)
-    authority.cert_pem.write_to_path(folder / "authority.pem")
-    certificate.private_key_pem.write_to_path(folder / "certificate-key.pem")
-    for pem in certificate.cert_chain_pems:
-        pem.write_to_path(folder / "certificate.pem", append=True)
+    certified(folder, f"*.{PREVIEW.partition('.')[2]}", API)
     (folder / "gateway-key.conf").write_text(f"proxy_set_header Keyledger-Gateway-Key {gateway_key};\n")
     (folder / "nginx.conf").write_text(
         _MAIN.format(folder=folder, user="user root;" if os.geteuid() == 0 else "")
@@ -176,14 +178,3 @@ def application() -> Iterator[int]:
         yield server.server_port
         server.shutdown()
         thread.join(timeout=10)
-
-
-def _installed(program: str) -> str:
-    # It stands where only root looks for programs.
-    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if found is not None and shutil.which("curl") is not None:
-        return found
-    reason = f"{program} and curl are not both installed"
-    if os.environ.get("KEYLEDGER_CI"):
-        pytest.fail(f"{reason}, and in CI no test may go without them")
-    pytest.skip(f"{reason}; on Debian: apt-get install {program} curl")

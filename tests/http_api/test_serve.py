@@ -8,9 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-import trustme
 
 from tests.door import Door
+from tests.http_api.certificate import certified
 from tests.http_api.process import exchange, serving
 
 LOCAL = pytest.mark.sqlite_only("it is about connections, whichever database is behind")
@@ -115,18 +115,11 @@ def test_several_processes_serve_one_ledger_and_a_revocation_holds_on_all(keyled
 @LOCAL
 def test_keys_travel_by_tls_of_a_modern_kind(keyledger: Door, tmp_path: Path) -> None:
     key = keyledger.create("reader", "--scope", "audit:read")["secret"]
-    authority = trustme.CA()
-    certificate = authority.issue_cert("localhost", "127.0.0.1")
-    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
-    trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
-    options = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    made = certified(tmp_path, "localhost", "127.0.0.1")
 
-    with serving(keyledger, *options, "--host", "127.0.0.1", context=trusting) as server:
-        answer = httpx.get(f"{server.url}/v1/caller", headers={"api-key": key}, verify=trusting)
-        old = ssl.create_default_context()
-        authority.configure_trust(old)
+    with serving(keyledger, *made.options, "--host", "127.0.0.1", context=made.context) as server:
+        answer = httpx.get(f"{server.url}/v1/caller", headers={"api-key": key}, verify=made.context)
+        old = ssl.create_default_context(cafile=made.authority)
         old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_2
         old.set_ciphers("AES128-SHA:AES256-SHA:@SECLEVEL=0")
         with pytest.raises(httpx.ConnectError):
