@@ -49,7 +49,10 @@ def _clip_observed(event: KeyObserved, at: int) -> Event:
 
 
 def _clip_summary(event: KeyUsageSummarized, at: int) -> Event | None:
-    """A last use after the moment hides whether there was one before it, so nothing is covered then."""
+    """A last use after the moment hides whether there was one before it, so nothing is covered then.
+
+    That there was no use by then does not show that the key was there.
+    """
     if event.last_used_at is not None and event.last_used_at > at:
         if event.first_used_at is None or event.first_used_at > at:
             return None
@@ -57,4 +60,5 @@ def _clip_summary(event: KeyUsageSummarized, at: int) -> Event | None:
         return msgspec.structs.replace(
             event, occurred_at=at, covers_from=first, covers_to=first, last_used_at=first, count=None
         )
-    return msgspec.structs.replace(event, occurred_at=at, covers_to=min(event.covers_to, at))
+    since = LATEST if event.first_used_at is None and event.last_used_at is None else at
+    return msgspec.structs.replace(event, occurred_at=since, covers_to=min(event.covers_to, at))

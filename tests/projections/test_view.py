@@ -296,6 +296,17 @@ def test_the_past_is_answered_while_later_events_are_there(office: Office) -> No
     assert office.records(as_of=START - 1) == {}
 
 
+@pytest.mark.parametrize("created_at", [CREATED, None], ids=["created later", "of unknown creation"])
+def test_a_key_was_not_there_before_its_creation_although_a_report_covers_that_time(
+    office: Office, created_at: int | None
+) -> None:
+    listed = Observation(SLOT, START, "report", state=KeyState.ACTIVE, created_at=created_at)
+    office.record([listed, UsageSummary(SLOT, START, "report", CREATED - 900 * DAY, START)])
+
+    assert office.records(as_of=CREATED - 1) == {}
+    assert len(office.records(as_of=START)) == 1
+
+
 def read_as_nobody(path: str, organization_id: bytes, results: object) -> None:
     from ledger.database import open_database  # noqa: PLC0415 - in the new process
 
