@@ -103,6 +103,7 @@ class _Evidence:
     """What an audit says of all controls, put in order once."""
 
     def __init__(self, policy: Policy, report: AuditReport) -> None:
+        self.is_empty = not report.judged
         self.by_rule: dict[str, list[Assessment]] = defaultdict(list)
         for assessment in report.assessments or ():
             self.by_rule[assessment.rule].append(assessment)
@@ -131,6 +132,7 @@ def _control(asked: PackControl, evidence: _Evidence) -> ControlReport:
             for reason in _gaps(rule_id, found)
         ),
         *([asked.demand.partial] if asked.demand.partial else ()),
+        *([_NO_KEY] if evidence.is_empty else ()),
     ]
     return ControlReport(
         framework=asked.control.framework,
@@ -150,15 +152,20 @@ def _status(failures: list[str], unknown: list[str]) -> ControlStatus:
 
 
 def _looser(demand: Demand, policies: list[tuple[Policy, int | None]]) -> Iterator[str]:
-    """Where a policy allows more than a control does."""
-    for name, limit in demand.at_most.items():
+    """Where a policy allows more than a control does, or looks at less."""
+    limits: list[tuple[str, Any, bool]] = [
+        *((name, limit, True) for name, limit in demand.at_most.items()),
+        *((name, limit, False) for name, limit in demand.at_least.items()),
+    ]
+    for name, limit, is_most in limits:
         for policy, keys in policies:
             allowed: Any = getattr(policy, name)
-            if allowed > limit:
+            if (allowed > limit) if is_most else (allowed < limit):
                 whom = "" if keys is None else f" for {_keys(keys)}"
+                verb, bound = ("allows", "most") if is_most else ("has", "least")
                 yield (
-                    f"the policy allows {name}={canonical_threshold(allowed)}{whom},"
-                    f" the control demands {canonical_threshold(limit)} at most"
+                    f"the policy {verb} {name}={canonical_threshold(allowed)}{whom},"
+                    f" the control demands {canonical_threshold(limit)} at {bound}"
                 )
 
 
@@ -193,3 +200,6 @@ def _with(found: list[Assessment], outcome: Outcome) -> list[Assessment]:
 
 def _keys(count: int) -> str:
     return "1 key" if count == 1 else f"{count} keys"
+
+
+_NO_KEY = "the ledger knows of no key, so there was nothing to look at"

@@ -57,7 +57,9 @@ PCI_HARD_CODED = Control(
     _PCI, "8.6.2", "Passwords and passphrases of application and system accounts are not hard coded"
 )
 PCI_AUDIT_LOGS = Control(_PCI, "10.2.1", "Audit logs are enabled and active")
-PCI_INVALID_ATTEMPTS = Control(_PCI, "10.2.1.4", "Audit logs capture all invalid logical access attempts")
+PCI_ANOMALIES = Control(
+    _PCI, "10.4.3", "Exceptions and anomalies identified during the review process are addressed"
+)
 PCI_CLOCKS = Control(_PCI, "10.6.1", "System clocks and time are synchronized")
 
 SOC2_LOGICAL_ACCESS = Control(_SOC2, "CC6.1", "Logical access security")

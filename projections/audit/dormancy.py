@@ -82,6 +82,7 @@ DORMANT_THEN_ACTIVE = Rule(
     controls=(
         controls.NIST_ATYPICAL_USE,
         controls.NIST_MONITORING,
+        controls.PCI_ANOMALIES,
         controls.SOC2_MONITORING,
         controls.ISO_MONITORING,
     ),

@@ -82,7 +82,7 @@ DENIED_ATTEMPTS = Rule(
     controls=(
         controls.NIST_REVIEW,
         controls.NIST_MONITORING,
-        controls.PCI_INVALID_ATTEMPTS,
+        controls.PCI_ANOMALIES,
         controls.SOC2_MONITORING,
         controls.ISO_MONITORING,
     ),

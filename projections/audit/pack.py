@@ -22,6 +22,7 @@ class Demand(msgspec.Struct, frozen=True):
     """What a control demands of a policy, and what keeps it from being passed by rules alone."""
 
     at_most: dict[str, Threshold] = {}
+    at_least: dict[str, Threshold] = {}
     partial: str | None = None
 
 
@@ -64,9 +65,13 @@ def parse_pack(pack_id: str, text: str, rules: tuple[Rule, ...]) -> Pack:
 
 
 def _demand(table: dict[str, Any], rule_ids: list[str]) -> Demand:
-    limits = table.get("at_most", {})
-    policy = policy_of(limits, rule_ids)
-    return Demand({name: getattr(policy, name) for name in limits}, table.get("partial"))
+    most, least = (_limits(table.get(bound, {}), rule_ids) for bound in ("at_most", "at_least"))
+    return Demand(most, least, table.get("partial"))
+
+
+def _limits(table: dict[str, Any], rule_ids: list[str]) -> dict[str, Threshold]:
+    policy = policy_of(table, rule_ids)
+    return {name: getattr(policy, name) for name in table}
 
 
 def _answered(framework: str, rules: tuple[Rule, ...]) -> list[tuple[Control, tuple[str, ...]]]:

@@ -87,6 +87,7 @@ USED_AFTER_REVOCATION = Rule(
     action=Action.INVESTIGATE,
     controls=(
         controls.NIST_MONITORING,
+        controls.PCI_ANOMALIES,
         controls.SOC2_REMOVAL,
         controls.SOC2_MONITORING,
         controls.ISO_ACCESS_RIGHTS,

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from ledger.errors import InvalidInput, NotFound
-from projections.audit.compliance import ComplianceReport, ControlReport, comply
+from projections.audit.compliance import ComplianceReport, ControlReport, ControlStatus, comply
 from projections.audit.controls import Control
 from projections.audit.measure import Measures
 from projections.audit.override import Override
@@ -16,7 +16,7 @@ from projections.audit.rules import RULES, find_rule
 from projections.key_record import KeyRecord
 from projections.marks import Marks, Waiver
 from projections.policies import PACKS, load_pack
-from tests.projections.audit.records import DAY, NOW, OVER, aws, minted, unused_since
+from tests.projections.audit.records import DAY, HOUR, NOW, OVER, aws, denied, minted, revoked, unused_since
 from tests.projections.audit.samples import RECORDS, SCOPE
 
 CIS = load_pack("cis-aws")
@@ -71,7 +71,7 @@ def test_every_rule_that_a_pack_has_on_and_that_names_its_framework_is_asked(pac
 def test_controls_are_in_the_order_of_their_numbers() -> None:
     ids = [each.control.id for each in load_pack("pci-dss-4").controls]
 
-    assert ids.index("8.6.3") < ids.index("10.2.1") < ids.index("10.2.1.4")
+    assert ids.index("8.6.3") < ids.index("10.2.1") < ids.index("10.4.3")
 
 
 def test_a_control_passes_where_every_rule_that_answers_it_did() -> None:
@@ -114,7 +114,7 @@ def test_a_failure_outweighs_what_is_not_known() -> None:
 
 
 @pytest.mark.parametrize(
-    "records", [(), (minted(),), (minted(**OVER["revoked"]),)], ids=["no-key", "a-key", "a-revoked-key"]
+    "records", [(minted(),), (minted(**OVER["revoked"]),)], ids=["a-key", "a-revoked-key"]
 )
 def test_a_control_cannot_be_assessed_where_its_rule_is_off(records: tuple[KeyRecord, ...]) -> None:
     policy = Policy(rules={"aged-key": RuleSetting(enabled=False)})
@@ -154,9 +154,37 @@ def test_a_count_that_is_looser_than_a_control_demands_fails_it() -> None:
     _, controls = complied(minted(), pack=pci, policy=Policy(shared_callers=3, denied_attempts=2))
 
     assert controls["8.2.2"].reasons == ["the policy allows shared_callers=3, the control demands 2 at most"]
-    assert controls["10.2.1.4"].reasons == [
+    assert controls["10.4.3"].reasons == [
         "the policy allows denied_attempts=2, the control demands 1 at most"
     ]
+
+
+def test_a_policy_that_looks_at_less_than_a_control_demands_fails_it() -> None:
+    policy = Policy(shared_within=timedelta(days=29), denied_within=timedelta(seconds=1), shared_addresses=6)
+
+    _, controls = complied(minted(), pack=load_pack("pci-dss-4"), policy=policy)
+
+    assert controls["8.2.2"].reasons == [
+        "the policy allows shared_addresses=6, the control demands 5 at most",
+        "the policy has shared_within=29d, the control demands 30d at least",
+    ]
+    assert controls["10.4.3"].reasons == ["the policy has denied_within=1s, the control demands 30d at least"]
+
+
+def test_that_attempts_were_refused_and_recorded_fails_no_control_that_asks_for_their_record() -> None:
+    refused = revoked(NOW - DAY, denials=(denied(NOW - HOUR),))
+
+    _, controls = complied(refused, pack=load_pack("pci-dss-4"))
+
+    assert [each.id for each in controls.values() if each.status == "failed"] == ["10.4.3"]
+
+
+@pytest.mark.parametrize("pack_id", PACKS)
+def test_no_control_passes_where_no_key_is_known(pack_id: str) -> None:
+    _, controls = complied(pack=load_pack(pack_id))
+
+    assert ControlStatus.PASSED not in {each.status for each in controls.values()}
+    assert all("the ledger knows of no key" in each.reasons[-1] for each in controls.values())
 
 
 def test_an_override_that_is_looser_fails_the_control_only_if_it_is_for_some_key() -> None:
