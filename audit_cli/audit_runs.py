@@ -41,6 +41,9 @@ def audit_history(options: Options, form: FormatOption = "table") -> None:
     if form == "json":
         console.result_json(document)
         return
+    if not document.runs:
+        console.note("No audit has been recorded; `keyledger audit --record` does so.")
+        return
     headers = ("Run", "As of", "Recorded by", "Position", "Open", "Waived")
     console.result(console.table(headers, [_row(line) for line in document.runs], flexible=(2,)))
 

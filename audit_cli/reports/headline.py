@@ -5,7 +5,10 @@ from collections import Counter
 from audit_cli.reports.policy_line import policy_line
 from projections.audit.compliance import ComplianceReport
 from projections.audit.findings import Finding
+from projections.audit.measure import Measures
+from projections.audit.policy_document import policy_of
 from projections.audit.report import AuditReport
+from projections.audit.rules import RULES
 from projections.audit.severity import WORST_FIRST
 from projections.audit.usage_state import UsageState
 
@@ -19,6 +22,7 @@ def headline(report: AuditReport | ComplianceReport) -> list[tuple[str, str]]:
         ("Ledger", f"position {report.position}, {sealed}"),
         ("Policy", policy_line(report.policy)),
         ("Policy hash", report.policy_sha256),
+        *_narrowed(report),
         ("Versions", f"rules {report.rules_version}, keyledger {report.tool_version}"),
     ]
 
@@ -46,6 +50,17 @@ def told(finding: Finding) -> str:
         return finding.message
     owner = f" by {waiver.owner}" if waiver.owner else ""
     return f"{finding.message} (waived until {waiver.until}{owner}: {waiver.reason})"
+
+
+def _narrowed(report: AuditReport | ComplianceReport) -> list[tuple[str, str]]:
+    """The rules, where not all were asked that the policy has on: no finding of theirs is no clean audit."""
+    if isinstance(report, ComplianceReport):
+        return []
+    policy = policy_of(report.policy, [rule.id for rule in RULES])
+    asked = report.summary.by_rule
+    if all(rule.id in asked for rule in Measures(policy, RULES).rules):
+        return []
+    return [("Rules", f"only {', '.join(asked)}")]
 
 
 def _findings(report: AuditReport) -> str:

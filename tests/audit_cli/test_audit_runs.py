@@ -83,6 +83,15 @@ def test_an_end_that_is_none_is_wrong_usage(audited: Door, until: str) -> None:
     assert answer.status == 2
 
 
+def test_that_no_audit_was_recorded_is_said_and_no_empty_table_printed(keyledger: Door) -> None:
+    listed = keyledger.well("audit-history")
+
+    assert (listed.out, listed.err) == (
+        "",
+        "No audit has been recorded; `keyledger audit --record` does so.\n",
+    )
+
+
 def test_recorded_audits_are_listed(audited: Door) -> None:
     (run,) = audited.well("audit-history", "--format", "json").json["runs"]
 

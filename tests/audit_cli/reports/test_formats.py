@@ -17,6 +17,7 @@ from audit_cli.reports.markdown import escaped
 from audit_cli.reports.terminal import printable
 from projections.audit.findings import Finding, FindingStatus
 from projections.audit.report import AuditedKey, AuditReport, audit
+from projections.audit.rules import find_rule
 from tests.projections.audit.records import minted
 from tests.projections.audit.samples import RECORDS, SCOPE, sample
 
@@ -41,6 +42,14 @@ def csv_rows(report: AuditReport) -> list[dict[str, str]]:
 def markdown_rows(report: AuditReport) -> list[list[str]]:
     lines = [line for line in render(report, Format.MARKDOWN).splitlines() if line.startswith("|")]
     return [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+
+
+@pytest.mark.parametrize("form", [Format.TABLE, Format.MARKDOWN, Format.HTML])
+def test_a_report_of_some_rules_says_that_it_asked_no_others(form: Format) -> None:
+    some = audit(SCOPE, [minted()], rules=(find_rule("aged-key"), find_rule("no-expiry")))
+
+    assert "only aged-key, no-expiry" in render(some, form)
+    assert "only aged-key" not in render(CLEAN, form)
 
 
 @pytest.mark.parametrize("form", Format)
