@@ -50,12 +50,14 @@ CallerAtHand = Annotated[Caller, Depends(establish_caller)]
 
 
 def presented_secret(request: Request, key_header: str) -> Secret | None:
-    """The secret in the Authorization header, else in the header for keys; None without either."""
-    authorization = request.headers.get("authorization")
-    if authorization is not None and authorization[: len(_BEARER)].lower() == _BEARER:
+    """The secret in the header for keys, else in the Authorization header; None without either.
+
+    In that order, as the bearer token of a request that passes a gateway may be the application's own.
+    """
+    text = request.headers.get(key_header, "").strip()
+    authorization = request.headers.get("authorization", "")
+    if not text and authorization[: len(_BEARER)].lower() == _BEARER:
         text = authorization[len(_BEARER) :].strip()
-    else:
-        text = request.headers.get(key_header, "").strip()
     return Secret(text[: MAX_SECRET + 1]) if text else None
 
 
@@ -98,12 +100,21 @@ def _actor(verdict: Verdict, member: Member | None) -> Actor:
 def _claimed(org: Organization, email: str | None) -> Member | None:
     if email is None:
         return None
+    email = _in_utf8(email.strip())
     try:
-        return org.member(email.strip())
+        return org.member(email)
     except NotFound:
         raise Problem(
             ProblemKind.NOT_ALLOWED, f"On-Behalf-Of names {email[:80]!r}, who is no member of {org.name!r}"
         ) from None
+
+
+def _in_utf8(text: str) -> str:
+    """A header's text, which the framework reads as Latin-1, in the letters of people's names."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return text
 
 
 def _require_permission(caller: Caller, operation: Operation) -> None:

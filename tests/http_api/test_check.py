@@ -242,3 +242,10 @@ class TestAuthorize:
 
         for use in told_of(api, KeyUsed):
             assert key.secret.reveal() not in str(use)
+
+
+def test_beside_a_bearer_token_of_the_application_the_header_for_keys_counts(api: Served) -> None:
+    headers = {"api-key": api.key().secret.reveal(), "Authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}
+
+    assert api("GET", "/v1/authorize", headers=headers).status_code == 204
+    assert api("GET", "/v1/caller", headers=headers).status_code == 200
