@@ -13,6 +13,7 @@ import msgspec
 from audit_cli.remote.address import is_this_machine
 from ledger import __version__
 from ledger.errors import KeyledgerError
+from ledger.organization import validate_email
 from ledger.secret import Secret, mask_secrets
 
 TIMEOUT_S = 60
@@ -98,7 +99,8 @@ class Server(msgspec.Struct, frozen=True):
         if body is not None:
             said["Content-Type"] = content_type
         if self.member is not None:
-            said["On-Behalf-Of"] = self.member
+            # In UTF-8, which the library would not write by itself.
+            said["On-Behalf-Of"] = validate_email(self.member).encode().decode("latin-1")
         request = Request(self.address + path, body, said, method=method)  # noqa: S310 - checked
         host = urlsplit(self.address).hostname or ""
         proxies = ProxyHandler({} if is_this_machine(host) else None)

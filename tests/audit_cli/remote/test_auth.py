@@ -201,3 +201,27 @@ def test_a_command_on_the_ledger_itself_is_refused_where_a_server_is_named(at_se
     assert "name the ledger with --ledger" in answer.err
     at_server.environment["KEYLEDGER_URL"] = "here.db"
     assert "both a ledger and a server are named" in at_server("key", "list").err
+
+
+@pytest.mark.parametrize("more", ["\nsecond-line", "é", "日", "x"])
+def test_a_variable_that_holds_no_key_is_told_without_it(outside: Door, api: Served, more: str) -> None:
+    secret = api.key("audit:read").secret.reveal()
+    outside.environment = {
+        "KEYLEDGER_SERVER": api.url,
+        "KEYLEDGER_API_KEY": secret + more,
+        "KEYLEDGER_DEBUG": "1",
+    }
+
+    answer = outside("key", "list")
+
+    assert answer.status == 1
+    assert "KEYLEDGER_API_KEY holds no API key" in answer.err
+    assert secret not in everything(answer)
+
+
+@pytest.mark.parametrize("member", ["a\nb", "a\0b", "\x1b[2J"])
+def test_what_can_be_no_member_is_told_and_sent_nowhere(at_server: Door, member: str) -> None:
+    answer = at_server("key", "list", "--as", member)
+
+    assert answer.status == 1
+    assert "cannot name a member" in answer.err

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from audit_cli.remote import uses
+from ledger.events import MemberDetails, Role
 from ledger.moments import format_moment
 from tests.door import Door
 from tests.http_api.served import Served
@@ -62,6 +63,15 @@ def test_whom_a_key_acts_for_is_said_and_recorded_as_a_claim(at_server: Door) ->
     assert "created by deploy-bot for ada@example.com (claimed)" in told.out
     assert refused.status == 1
     assert "no member" in refused.err
+
+
+@pytest.mark.parametrize("email", ["zoë@example.com", "日本@example.com"])
+def test_a_member_of_any_letters_can_be_named(at_server: Door, api: Served, email: str) -> None:
+    api.office.ledger.add_member(api.office.org, api.office.ada, MemberDetails(email), Role.ADMIN)
+
+    at_server.well("key", "create", "ci-deploy", "--as", email)
+
+    assert f"for {email} (claimed)" in at_server.well("key", "history", "ci-deploy").out
 
 
 def test_uses_are_appended_in_bodies_and_refusals_keep_their_line_numbers(
