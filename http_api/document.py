@@ -43,7 +43,7 @@ _ON_BEHALF_OF = {
     "name": "On-Behalf-Of",
     "in": "header",
     "required": False,
-    "description": "The member (his e-mail address, in UTF-8) it is done for: a claim, recorded beside the key.",
+    "description": "The member (his address, in UTF-8) it is done for: a claim, recorded beside the key.",
     "schema": {"type": "string", "maxLength": 254},
     "example": "ada@example.com",
 }

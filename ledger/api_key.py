@@ -155,6 +155,11 @@ def change_expiry(key: ApiKey, expires_at: int | None, stamp: Stamp) -> KeyExpir
     )
 
 
+def is_longer(key: ApiKey, expires_at: int | None) -> bool:
+    """Whether the key would live longer with another expiry."""
+    return key.expires_at is not None and (expires_at is None or expires_at > key.expires_at)
+
+
 def change_scopes(key: ApiKey, scopes: Iterable[str], stamp: Stamp) -> KeyScopesChanged:
     """Set what the key may do."""
     require_admin(stamp.actor, "change the scopes of keys")

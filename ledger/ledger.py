@@ -205,6 +205,8 @@ class Ledger:
                 decided.append(api_key.change_owner(owner, stamp))
         if not isinstance(changes.expires_at, msgspec.UnsetType) and changes.expires_at != key.expires_at:
             decided.append(api_key.change_expiry(key, changes.expires_at, stamp))
+            if api_key.is_longer(key, changes.expires_at):
+                require_grantable(actor, key.scopes)
         if not isinstance(changes.scopes, msgspec.UnsetType) and set(changes.scopes) != set(key.scopes):
             decided.append(api_key.change_scopes(key, changes.scopes, stamp))
             require_grantable(actor, set(changes.scopes) - set(key.scopes))
@@ -224,6 +226,7 @@ class Ledger:
     def enable_key(self, org: Organization, actor: Actor, credential: Credential) -> None:
         """Accept a disabled key again."""
         key = self.key(org, credential)
+        require_grantable(actor, key.scopes)
         self._decide(key.id, key.version, api_key.enable(key, self._stamp(org, actor, key.changed_at)))
 
     def revoke_key(

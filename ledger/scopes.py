@@ -14,9 +14,12 @@ SCOPES = (KEYS_CHECK, USES_APPEND, AUDIT_READ, KEYS_MANAGE)
 
 
 def require_grantable(actor: Actor, scopes: Iterable[str]) -> None:
-    """Refuse a key that hands on what an admin alone may: to manage keys. A key is nobody's admin."""
+    """Refuse a key that hands on what an admin alone may: to manage keys. A key is nobody's admin.
+
+    More time with it, and an end of a pause, are granted too.
+    """
     if KEYS_MANAGE in scopes and not actor.is_person:
         raise NotAllowed(
-            f"{KEYS_MANAGE} is granted by an admin, not by a key; name the admin it is done for,"
-            f" or run `keyledger key create NAME --scope {KEYS_MANAGE}`"
+            f"{KEYS_MANAGE} is granted by an admin, not by a key, and so is more time with it;"
+            " name the admin it is done for, or run `keyledger key` at the ledger"
         )

@@ -6,7 +6,7 @@ from ledger.errors import NotAllowed
 from ledger.events import Authentication, KeyCreated, MemberDetails, Role
 from ledger.key_terms import KeyChanges, NewKey
 from ledger.recorded import event_at
-from tests.office import Office
+from tests.office import DAY, Office
 
 
 def by_itself(key_id: bytes) -> Actor:
@@ -38,6 +38,31 @@ def test_an_admin_grants_the_managing_of_keys_and_a_key_by_itself_does_not(offic
         office.ledger.rotate_key(office.org, bot, office.ledger.find_key(office.org, boss.id.hex()))
     named = msgspec.structs.replace(bot, on_behalf_of=office.ada.id)
     office.ledger.create_key(office.org, named, NewKey("second", scopes=("keys:manage",)))
+
+
+def test_a_key_gives_none_that_manages_keys_more_time_than_an_admin_did(office: Office) -> None:
+    terms = NewKey("short", scopes=("keys:manage",), expires_at=office.now + 7 * DAY)
+    short = office.ledger.create_key(office.org, office.ada, terms)
+    bot = by_itself(short.id)
+    credential = office.ledger.find_key(office.org, short.id.hex())
+    later, sooner = KeyChanges(expires_at=office.now + 8 * DAY), KeyChanges(expires_at=office.now + DAY)
+
+    for longer in (KeyChanges(expires_at=None), later):
+        with pytest.raises(NotAllowed, match="more time"):
+            office.ledger.change_key(office.org, bot, credential, longer)
+    office.ledger.change_key(office.org, bot, credential, sooner)
+    office.ledger.change_key(office.org, office.ada, credential, KeyChanges(expires_at=None))
+
+
+def test_a_key_that_manages_keys_is_accepted_again_where_an_admin_says_so(office: Office) -> None:
+    paused = office.ledger.create_key(office.org, office.ada, NewKey("paused", scopes=("keys:manage",)))
+    bot = by_itself(office.key("bot").id)
+    credential = office.ledger.find_key(office.org, paused.id.hex())
+    office.ledger.disable_key(office.org, bot, credential)
+
+    with pytest.raises(NotAllowed, match="granted by an admin"):
+        office.ledger.enable_key(office.org, bot, credential)
+    office.ledger.enable_key(office.org, office.ada, credential)
 
 
 def test_a_member_who_only_reads_grants_nothing(office: Office) -> None:
