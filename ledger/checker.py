@@ -9,7 +9,7 @@ import msgspec
 
 from ledger import credentials, ids
 from ledger.check import Hearing, Records, all_fingerprints
-from ledger.errors import KeyledgerError
+from ledger.errors import Overloaded
 from ledger.event_store import EventRecorder
 from ledger.events import KeyUsed, KeyUseDenied
 from ledger.groups import Groups
@@ -68,6 +68,8 @@ class Checker(Generic[T]):
         self._clock = clock
         self._random_bytes = random_bytes
         self._deliver = deliver
+        self._cannot_record = False
+        self._gave_up = False
         self._late: Groups[KeyUsed | KeyUseDenied] | None = None
         if records_after:
             self._late = Groups(
@@ -105,7 +107,7 @@ class Checker(Generic[T]):
             self._questions.put((ticket, asked))
 
     def close(self) -> None:
-        """Answer and record all that was asked."""
+        """Answer and record all that was asked, but for what the database does not take now."""
         self._questions.close()
         if self._late is not None:
             self._late.close()
@@ -125,6 +127,9 @@ class Checker(Generic[T]):
         if late is None:
             return
         while len(late) > MOST_UNRECORDED - LARGEST_GROUP:
+            if self._cannot_record and self._questions.is_closed:
+                self._fail(group, Overloaded("the ledger is being closed; try again in a second"))
+                return
             sleep(0.005)
         wanted = all_fingerprints([asked for _, asked in group])
         try:
@@ -152,17 +157,18 @@ class Checker(Generic[T]):
             with self._recorder.database.write() as connection:
                 records.store(connection, events, self._clock())
 
-        while events:
+        while not self._gave_up:
+            is_last_try = self._late is not None and self._late.is_closed
             try:
-                self._recorder.database.insist(store)
-            except KeyledgerError as error:
-                if self._late is not None and self._late.is_closed:
-                    _log.error("%d uses and denials could not be recorded: %s", len(events), error)
-                    return
+                self._recorder.database.insist(store, PATIENCE_S)
+            except Exception as error:  # noqa: BLE001 - the thread goes on, whatever it is
+                self._cannot_record, self._gave_up = True, is_last_try
                 _log.warning("%d uses and denials could not be recorded yet: %s", len(events), error)
                 sleep(_RETRY_S)
             else:
+                self._cannot_record = False
                 return
+        _log.error("%d uses and denials are lost: the ledger was closed while it took none", len(events))
 
 
 def settle(answers: Sequence[tuple["Future[Answer]", Answer | Exception]]) -> None:

@@ -6,11 +6,13 @@ from functools import partial
 from operator import sub
 from random import Random
 from statistics import median
+from threading import Thread
 from time import monotonic, perf_counter, sleep
 
 import pytest
 
 from ledger import checker as bounds
+from ledger import postgresql_server, sqlite
 from ledger.actor import Actor
 from ledger.check import Hearing
 from ledger.checker import AskedBy, Checker, settle
@@ -361,6 +363,28 @@ class TestRecordingAfterwards:
             assert answer.result(PATIENCE_S).verdict.valid
         desk.close()
         assert len(world.told(KeyUsed)) == 300
+
+    def test_it_can_be_closed_while_the_database_takes_nothing(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(bounds, "MOST_UNRECORDED", 100)
+        monkeypatch.setattr(bounds, "LARGEST_GROUP", 20)
+        for waiting in (sqlite, postgresql_server):
+            monkeypatch.setattr(waiting, "LOCK_TIMEOUT_S", 1)
+        created = world.create()
+        ledger = World.opened(world.address, world.clock)
+        desk = Desk(ledger, records_after=True)
+
+        with held(world):
+            answers = [desk.ask(created.secret) for _ in range(300)]
+            closing_it = Thread(target=desk.close, daemon=True)
+            closing_it.start()
+            closing_it.join(PATIENCE_S)
+            assert not closing_it.is_alive()
+        ledger.database.close()
+
+        assert {type(answer.exception(0)) for answer in answers} == {type(None), Overloaded}
+        assert "are lost" in caplog.text
 
 
 @pytest.mark.performance
