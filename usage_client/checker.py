@@ -18,7 +18,7 @@ from usage_client.known_keys import KnownKeys
 from usage_client.presenter import Presenter
 from usage_client.quiet_log import QuietLog
 from usage_client.remote import KEPT_S
-from usage_client.settings import Settings
+from usage_client.settings import Settings, may_go_by_proxy
 from usage_client.verdict import UNAVAILABLE, UNKNOWN, Verdict, WhenDown, read_verdict
 
 CHECK = "/v1/check"
@@ -154,6 +154,7 @@ class Checker:
                 keepalive_expiry=KEPT_S,
             ),
             "follow_redirects": False,
+            "trust_env": may_go_by_proxy(self._settings.server),
         }
 
     def _open(self) -> httpx.Client:

@@ -11,6 +11,7 @@ import httpx
 from usage_client.answer import Answer, Later, read_answer
 from usage_client.moments import format_moment
 from usage_client.secret import Secret
+from usage_client.settings import may_go_by_proxy
 
 USES = "/v1/uses"
 HEARTBEATS = "/v1/heartbeats"
@@ -67,6 +68,7 @@ class Remote:
             timeout=self._timeout_s,
             limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=KEPT_S),
             follow_redirects=False,
+            trust_env=may_go_by_proxy(self._server),
         )
 
     def forget(self) -> None:

@@ -88,6 +88,12 @@ def settle(  # noqa: PLR0913 - each may be said
     )
 
 
+def may_go_by_proxy(server: str) -> bool:
+    """Whether a proxy that the environment names may be on the way: never where keys go in the clear here."""
+    parts = urlsplit(server)
+    return parts.scheme == "https" or not _is_loopback(parts.hostname or "")
+
+
 def _check_name(name: str, text: str) -> None:
     if not text:
         raise Misconfigured(f"{name} is empty; name what is called with the keys, such as payments")

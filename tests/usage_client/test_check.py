@@ -78,6 +78,19 @@ def test_the_server_hears_who_presented_the_key_and_where(client_of: Open, serve
     ]
 
 
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_no_proxy_of_the_environment_sees_keys_that_go_in_the_clear_to_this_machine(
+    client_of: Open, server: Server, ask: Ask, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:1")
+    client = client_of()
+
+    assert ask(client, GOOD).valid
+    assert client.record(key="78bb390c")
+    assert client.flush(5)
+    assert len(server.uses) == 1
+
+
 @pytest.mark.parametrize("rubbish", ["", "x" * 513, "k\u00e9y", "line\nfeed"], ids=repr)
 def test_what_no_key_looks_like_is_unknown_without_asking(
     client_of: Open, server: Server, ask: Ask, rubbish: str
