@@ -46,12 +46,12 @@ def server_in_force(options: Options) -> "Server | None":
 
 def _key_for(address: str, login: Login | None) -> tuple[Secret, str]:
     if text := os.environ.get(KEY_VARIABLE, "").strip():
-        key = Secret(text)
-        if not key.is_well_formed:
+        given = Secret(text)
+        if not given.is_well_formed:
             raise InvalidInput(
                 f"{KEY_VARIABLE} holds no API key: its form or its checksum is wrong; copy all of it"
             )
-        return key, KEY_VARIABLE
+        return given, KEY_VARIABLE
     if login is not None and login.server == address:
         key = key_of(login)
         if key is not None:

@@ -5,6 +5,8 @@ file of the login does, which is its owner's alone.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
 from typing import Any
@@ -61,37 +63,65 @@ def key_of(login: Login) -> Secret | None:
     if login.api_key is not None:
         return Secret(login.api_key)
     keyring = _keyring()
-    text = None if keyring is None else keyring.get_password(SERVICE, login.server)
+    if keyring is None:
+        return None
+    with _opening():
+        text = keyring.get_password(SERVICE, login.server)
     return None if text is None else Secret(text)
 
 
 def keep_login(path: Path, login: Login, key: Secret) -> str:
-    """Keep a login and its key; says where the key is."""
-    keyring = _keyring()
-    if keyring is not None:
-        keyring.set_password(SERVICE, login.server, key.reveal())
-        _write(path, login)
-        return "the keyring of this system"
-    _write(path, msgspec.structs.replace(login, api_key=key.reveal()))
-    return str(path)
+    """Keep a login and its key, in place of the one before; says where the key is."""
+    before = _whatever_is_kept(path)
+    in_keyring = _kept_by_keyring(login.server, key)
+    _write(path, login if in_keyring else msgspec.structs.replace(login, api_key=key.reveal()))
+    if before is not None and not (in_keyring and before.server == login.server):
+        # A keyring that does not open keeps it, which is no reason to have no login.
+        with suppress(LedgerUnavailable):
+            _forget_key(before)
+    return "the keyring of this system" if in_keyring else str(path)
 
 
 def forget_login(path: Path) -> bool:
     """Remove a login and its key; says whether there was one."""
-    try:
-        login = read_login(path)
-    except InvalidInput:
-        # Whatever is wrong with it, it goes.
-        login = None
-    if login is not None and login.api_key is None:
-        keyring = _keyring()
-        if keyring is not None and keyring.get_password(SERVICE, login.server) is not None:
-            keyring.delete_password(SERVICE, login.server)
+    # Whatever is wrong with it, it goes.
+    login = _whatever_is_kept(path)
+    if login is not None:
+        _forget_key(login)
     try:
         path.unlink()
     except FileNotFoundError:
         return False
     return True
+
+
+def _kept_by_keyring(server: str, key: Secret) -> bool:
+    keyring = _keyring()
+    if keyring is None:
+        return False
+    try:
+        with _opening():
+            keyring.set_password(SERVICE, server, key.reveal())
+    except LedgerUnavailable:
+        return False
+    return True
+
+
+def _forget_key(login: Login) -> None:
+    keyring = None if login.api_key is not None else _keyring()
+    if keyring is None:
+        return
+    with _opening():
+        if keyring.get_password(SERVICE, login.server) is not None:
+            keyring.delete_password(SERVICE, login.server)
+
+
+def _whatever_is_kept(path: Path) -> Login | None:
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(_MAX_FILE), type=Login)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 def _write(path: Path, login: Login) -> None:
@@ -119,3 +149,15 @@ def _keyring() -> Any:  # noqa: ANN401 - a module that may be missing
         return None
     found = keyring.get_keyring()
     return None if isinstance(found, NoKeyring) or found.priority <= 0 else keyring
+
+
+@contextmanager
+def _opening() -> Iterator[None]:
+    from keyring.errors import KeyringError
+
+    try:
+        yield
+    except KeyringError:
+        raise LedgerUnavailable(
+            "the keyring of this system does not open; unlock it, or set KEYLEDGER_API_KEY"
+        ) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 
 from tests.door import Answer, Door
 from tests.http_api.served import Served
@@ -131,14 +132,22 @@ class Shelf(KeyringBackend):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.kept: dict[tuple[str, str], str] = {}
+        self.is_locked = False
+
+    def _open(self) -> None:
+        if self.is_locked:
+            raise KeyringLocked
 
     def set_password(self, service: str, username: str, password: str) -> None:
+        self._open()
         self.kept[service, username] = password
 
     def get_password(self, service: str, username: str) -> str | None:
+        self._open()
         return self.kept.get((service, username))
 
     def delete_password(self, service: str, username: str) -> None:
+        self._open()
         del self.kept[service, username]
 
 
@@ -159,6 +168,48 @@ def test_a_keyring_keeps_the_key_where_there_is_one(outside: Door, api: Served, 
     outside.well("key", "list")
     outside.well("auth", "logout")
     assert shelf.kept == {}
+
+
+def test_a_login_elsewhere_leaves_no_key_of_the_one_before_in_the_keyring(
+    outside: Door, api: Served, shelf: Shelf
+) -> None:
+    logged_in(outside, api, "audit:read")
+
+    elsewhere = api.url.replace("127.0.0.1", "localhost")
+    key = api.key("audit:read").secret.reveal()
+    outside.well("auth", "login", "--server", elsewhere, "--with-api-key", stdin=key)
+
+    assert shelf.kept == {("keyledger", elsewhere): key}
+
+
+def test_a_login_that_others_could_read_leaves_no_key_in_the_keyring(
+    outside: Door, api: Served, shelf: Shelf
+) -> None:
+    logged_in(outside, api, "audit:read")
+    login_file().chmod(0o644)
+
+    outside.well("auth", "logout")
+
+    assert shelf.kept == {}
+
+
+def test_a_keyring_that_is_locked_is_told_and_a_login_goes_to_the_file(
+    outside: Door, api: Served, shelf: Shelf
+) -> None:
+    logged_in(outside, api, "audit:read")
+
+    shelf.is_locked = True
+    listed = outside("key", "list")
+    left = outside("auth", "logout")
+    key = api.key("audit:read").secret.reveal()
+    said = outside.well("auth", "login", "--server", api.url, "--with-api-key", stdin=key)
+
+    assert (listed.status, left.status) == (1, 1)
+    assert "the keyring of this system does not open" in listed.err
+    assert "the keyring of this system does not open" in left.err
+    assert "unexpected" not in everything(listed, left)
+    assert str(login_file()) in "".join(said.err.split("\n"))
+    assert outside.well("key", "list").out
 
 
 def test_a_ledger_that_is_named_goes_before_the_login(outside: Door, api: Served) -> None:
