@@ -23,7 +23,10 @@ class Resolved(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """The open findings of a report against those of an earlier one, by their ids, in printed order."""
+    """The open findings of a report against those of an earlier one, by their ids, in printed order.
+
+    One that was accepted since persists: a waiver resolves nothing.
+    """
 
     since: str
     new: list[str]
@@ -34,18 +37,21 @@ class Comparison(msgspec.Struct, frozen=True):
 def compare(report: "AuditReport", since: str, earlier: Collection[str]) -> Comparison:
     """Compare with the ids of the findings that were open; `since` says when."""
     before = set(earlier)
-    now = [finding.id for finding in report.open_findings]
-    gone = before - set(now)
+    found = [finding.id for finding in report.findings]
+    gone = before - set(found)
     return Comparison(
         since,
-        [each for each in now if each not in before],
-        [each for each in now if each in before],
+        [finding.id for finding in report.open_findings if finding.id not in before],
+        [each for each in found if each in before],
         _resolved(report, gone) if gone else [],
     )
 
 
 def _resolved(report: "AuditReport", gone: set[str]) -> list[Resolved]:
-    """Ids are digests: what they were of is found by making those of all keys and rules again."""
+    """Ids are digests: what they were of is found by making those of all keys and rules again.
+
+    Of a rule that was not asked this time nobody knows whether anything is resolved.
+    """
     known: dict[str, Resolved] = {}
     for judged in report.judged:
         for rule in RULES:
@@ -53,4 +59,5 @@ def _resolved(report: "AuditReport", gone: set[str]) -> list[Resolved]:
             if each in gone:
                 known[each] = Resolved(each, rule.id, format_id(judged.record.id), judged.record.name)
     unknown = [Resolved(each, None, None, None) for each in sorted(gone - set(known))]
-    return [*sorted(known.values(), key=lambda each: (each.key_name, each.key_id, each.rule)), *unknown]
+    asked = [each for each in known.values() if each.rule in report.summary.by_rule]
+    return [*sorted(asked, key=lambda each: (each.key_name, each.key_id, each.rule)), *unknown]

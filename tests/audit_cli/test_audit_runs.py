@@ -161,6 +161,22 @@ def test_what_has_changed_since_a_run_is_told(audited: Door) -> None:
     assert "1 resolved" in audited.well("audit", "--since", "last", "--fail-on", "none").out
 
 
+def test_what_was_not_asked_again_is_not_told_as_resolved(audited: Door) -> None:
+    some = ("audit", "--since", "last", "--rule", "aged-key", "--fail-on", "none", "--format", "json")
+
+    assert audited.well(*some).json["since"]["resolved"] == []
+
+
+def test_a_finding_that_was_accepted_since_persists(audited: Door) -> None:
+    said = ("--reason", "spare", "--owner", "ops", "--until", "30d")
+    audited.well("waive", "tmp", "undescriptive-name", *said)
+
+    report = audited.well("audit", "--since", "last", "--format", "json").json
+
+    ids = {finding["key_name"]: finding["id"] for finding in report["findings"]}
+    assert (report["since"]["persisting"], report["since"]["resolved"]) == ([ids["tmp"]], [])
+
+
 def test_what_has_changed_since_a_day_is_told(audited: Door) -> None:
     arguments = ("audit", "--since", "2020-01-01T00:00:00Z", "--fail-on", "none", "--format", "json")
 
