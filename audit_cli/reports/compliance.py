@@ -66,7 +66,9 @@ def _markdown(report: ComplianceReport) -> str:
 
 
 def _headline(report: ComplianceReport) -> list[tuple[str, str]]:
-    return [*headline(report), ("Standard", f"{report.title} ({report.pack})")]
+    whose = "" if report.source is None else f", of {report.source} alone"
+    standard = f"{report.title} ({report.pack}{whose})"
+    return [*headline(report), ("Standard", standard), ("Keys", str(report.keys))]
 
 
 def _said(control: ControlReport) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ledger.ids import format_id
 from projections.audit.assessments import Assessment, Outcome
 from projections.audit.measure import Measures
 from projections.audit.override import canonical_threshold
@@ -69,6 +70,8 @@ class ComplianceReport(msgspec.Struct, frozen=True):
     checkpoint: str | None
     pack: str
     title: str
+    source: str | None
+    keys: int
     policy: dict[str, Any]
     policy_sha256: str
     rules_version: str
@@ -79,7 +82,7 @@ class ComplianceReport(msgspec.Struct, frozen=True):
 
 def comply(pack: Pack, policy: Policy, report: AuditReport) -> ComplianceReport:
     """The controls of a pack, by a report of that policy that has its assessments."""
-    evidence = _Evidence(policy, report)
+    evidence = _Evidence(pack, policy, report)
     controls = [_control(asked, evidence) for asked in pack.controls]
     counts = Counter(control.status for control in controls)
     return ComplianceReport(
@@ -90,6 +93,8 @@ def comply(pack: Pack, policy: Policy, report: AuditReport) -> ComplianceReport:
         checkpoint=report.checkpoint,
         pack=pack.id,
         title=pack.title,
+        source=pack.source,
+        keys=evidence.keys,
         policy=report.policy,
         policy_sha256=report.policy_sha256,
         rules_version=report.rules_version,
@@ -102,15 +107,21 @@ def comply(pack: Pack, policy: Policy, report: AuditReport) -> ComplianceReport:
 class _Evidence:
     """What an audit says of all controls, put in order once."""
 
-    def __init__(self, policy: Policy, report: AuditReport) -> None:
-        self.is_empty = not report.judged
+    def __init__(self, pack: Pack, policy: Policy, report: AuditReport) -> None:
+        records = [
+            each.record for each in report.judged if pack.source is None or each.record.source == pack.source
+        ]
+        asked = {format_id(record.id) for record in records}
+        self.keys = len(records)
+        self.source = pack.source
         self.by_rule: dict[str, list[Assessment]] = defaultdict(list)
         for assessment in report.assessments or ():
-            self.by_rule[assessment.rule].append(assessment)
+            if assessment.key_id in asked:
+                self.by_rule[assessment.rule].append(assessment)
         measures = Measures(policy, RULES)
         self.off = {rule.id for rule in measures.general.off}
         # The policy in general, and what its overrides make of it for so many keys.
-        special = Counter(measures.overrides(judged.record) for judged in report.judged)
+        special = Counter(map(measures.overrides, records))
         self.policies: list[tuple[Policy, int | None]] = [
             (policy, None),
             *((measures.under(those).policy, special[those]) for those in sorted(special) if those),
@@ -132,7 +143,7 @@ def _control(asked: PackControl, evidence: _Evidence) -> ControlReport:
             for reason in _gaps(rule_id, found)
         ),
         *([asked.demand.partial] if asked.demand.partial else ()),
-        *([_NO_KEY] if evidence.is_empty else ()),
+        *(() if evidence.keys else (_no_key(evidence.source),)),
     ]
     return ControlReport(
         framework=asked.control.framework,
@@ -202,4 +213,6 @@ def _keys(count: int) -> str:
     return "1 key" if count == 1 else f"{count} keys"
 
 
-_NO_KEY = "the ledger knows of no key, so there was nothing to look at"
+def _no_key(source: str | None) -> str:
+    whose = "" if source is None else f" of {source}"
+    return f"the ledger knows of no key{whose}, so there was nothing to look at"

@@ -14,7 +14,7 @@ from projections.audit.policy_document import policy_of
 from projections.audit.policy_text import parse_toml
 from projections.audit.rule import Rule
 
-_OWN = ("title", "framework", "control")
+_OWN = ("title", "framework", "source", "control")
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -35,12 +35,16 @@ class PackControl(msgspec.Struct, frozen=True):
 
 
 class Pack(msgspec.Struct, frozen=True):
-    """A standard: the policy that satisfies it, and its controls in the order of their numbers."""
+    """A standard: the policy that satisfies it, and its controls in the order of their numbers.
+
+    It speaks of the keys of one source, or of all where `source` is None.
+    """
 
     id: str
     title: str
     policy: Policy
     controls: tuple[PackControl, ...]
+    source: str | None = None
 
 
 def parse_pack(pack_id: str, text: str, rules: tuple[Rule, ...]) -> Pack:
@@ -61,7 +65,7 @@ def parse_pack(pack_id: str, text: str, rules: tuple[Rule, ...]) -> Pack:
     )
     if demands:
         raise InvalidInput(f"the pack {pack_id} demands {', '.join(demands)}, which no rule answers")
-    return Pack(pack_id, own["title"], policy, controls)
+    return Pack(pack_id, own["title"], policy, controls, own["source"])
 
 
 def _demand(table: dict[str, Any], rule_ids: list[str]) -> Demand:

@@ -19,7 +19,8 @@ from projections.policies import PACKS, load_pack
 from tests.projections.audit.records import DAY, HOUR, NOW, OVER, aws, denied, minted, revoked, unused_since
 from tests.projections.audit.samples import RECORDS, SCOPE
 
-CIS = load_pack("cis-aws")
+# A pack for the keys of every source.
+CIS = msgspec.structs.replace(load_pack("cis-aws"), source=None)
 
 
 def complied(
@@ -39,7 +40,8 @@ def control(control_id: str, *records: KeyRecord, policy: Policy | None = None) 
 def test_a_packs_own_policy_is_as_strict_as_its_controls_demand(pack_id: str) -> None:
     pack = load_pack(pack_id)
 
-    _, controls = complied(minted(expires_at=NOW + 30 * DAY), pack=pack)
+    records = minted(expires_at=NOW + 30 * DAY), *([aws()] if pack.source == "aws" else [])
+    _, controls = complied(*records, pack=pack)
 
     assert controls
     assert "failed" not in {each.status for each in controls.values()}
@@ -128,7 +130,7 @@ def test_a_control_that_the_ledger_sees_in_part_is_failed_but_never_passed() -> 
     found = control("1.13", minted())
 
     assert found.status == "not-assessable"
-    assert found.reasons == ["rotations are seen, but not how many keys each user has"]
+    assert found.reasons == ["no rule counts the active keys of each user"]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,31 @@ def test_that_attempts_were_refused_and_recorded_fails_no_control_that_asks_for_
     _, controls = complied(refused, pack=load_pack("pci-dss-4"))
 
     assert [each.id for each in controls.values() if each.status == "failed"] == ["10.4.3"]
+
+
+def test_a_standard_for_one_source_counts_no_key_of_another() -> None:
+    old = minted(created_at=NOW - 90 * DAY)
+
+    found, controls = complied(old, aws(), pack=load_pack("cis-aws"))
+
+    assert (found.source, found.keys) == ("aws", 1)
+    assert controls["1.14"].status == "passed"
+    assert [(rule.failed, rule.passed) for rule in controls["1.14"].rules] == [(0, 1)]
+
+
+def test_a_standard_for_one_source_passes_nothing_where_no_key_is_of_it() -> None:
+    _, controls = complied(minted(), pack=load_pack("cis-aws"))
+
+    assert controls["1.14"].status == "not-assessable"
+    assert "knows of no key of aws" in controls["1.14"].reasons[0]
+
+
+def test_an_override_for_keys_of_another_source_fails_no_control() -> None:
+    policy = Policy(overrides=(Override(source="keyledger", thresholds={"max_age": timedelta(days=365)}),))
+
+    _, controls = complied(minted(), aws(), pack=load_pack("cis-aws"), policy=policy)
+
+    assert controls["1.14"].status == "passed"
 
 
 @pytest.mark.parametrize("pack_id", PACKS)
