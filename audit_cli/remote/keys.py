@@ -18,11 +18,13 @@ from projections.documents.created import CreatedDocument, RotatedDocument
 from projections.documents.history import HistoryDocument
 from projections.documents.key import KeyDetails, KeyDocument
 from projections.documents.keys import KeysDocument
-from projections.documents.revocation import RevocationDocument
+from projections.documents.revocation import RefusedKey, RevocationDocument
 from projections.documents.standing import StandingDocument
 from projections.listed_key import ListedKey
 
 PAGE = 1000
+# No body may name more.
+REVOKED_AT_ONCE = 1000
 SHORT_ID = 8
 
 _DATE = len("2024-05-31")
@@ -95,13 +97,19 @@ def revoke(
         )
     # By their ids, so that what was shown is what is ended.
     ids = [each.id for each in planned.keys]
+    parts = [ids[start : start + REVOKED_AT_ONCE] for start in range(0, len(ids), REVOKED_AT_ONCE)]
+    refused = [each for part in parts for each in _revoke(server, part, reason)]
+    if refused:
+        raise typer.Exit(COULD_NOT)
+
+
+def _revoke(server: Server, ids: Sequence[str], reason: str | None) -> Sequence[RefusedKey]:
     done = server.post("/v1/keys/revoke", RevocationDocument, {"keys": ids, "reason": reason})
     for each in done.keys:
         console.result(f"Revoked {_called(each.name, each.id)}: it is refused from now on.\n")
     for refused in done.refused:
         tell(f"{_called(refused.name, refused.id)} was not revoked: {refused.reason}")
-    if done.refused:
-        raise typer.Exit(COULD_NOT)
+    return done.refused
 
 
 def list_keys(server: Server, state: str | None, form: Format, *, everything: bool) -> None:

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from audit_cli.remote import uses
+from audit_cli.remote import keys, uses
+from http_api.key_revocation import MAX_KEYS
 from ledger.events import MemberDetails, Role
 from ledger.moments import format_moment
 from tests.door import Door
@@ -63,6 +64,21 @@ def test_whom_a_key_acts_for_is_said_and_recorded_as_a_claim(at_server: Door) ->
     assert "created by deploy-bot for ada@example.com (claimed)" in told.out
     assert refused.status == 1
     assert "no member" in refused.err
+
+
+def test_more_keys_than_a_body_may_name_are_revoked_in_several(
+    at_server: Door, api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert keys.REVOKED_AT_ONCE <= MAX_KEYS
+    monkeypatch.setattr(keys, "REVOKED_AT_ONCE", 2)
+    names = {f"bulk-{number}" for number in range(5)}
+    for name in names:
+        api.office.key(name)
+
+    ended = at_server.well("key", "revoke", "--where", "name=bulk-*", "--yes")
+
+    assert len(ended.out.splitlines()) == len(names)
+    assert {record.name for record in api.office.records().values() if record.state == "revoked"} == names
 
 
 @pytest.mark.parametrize("email", ["zoë@example.com", "日本@example.com"])
