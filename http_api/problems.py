@@ -137,7 +137,9 @@ def problem_of(error: Exception) -> Problem:
 
 def unavailable() -> Problem:
     """The ledger is out of reach; why is the operator's business and stands in the log."""
-    detail = "the server cannot reach its ledger just now; nothing was stored, try again"
+    detail = (
+        "the server cannot reach its ledger just now, and what it was storing may be there or not; try again"
+    )
     return Problem(ProblemKind.UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
 
 

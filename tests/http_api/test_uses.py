@@ -3,13 +3,16 @@ import json
 import resource
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
+from time import sleep
 from typing import Any
 
 import httpx
 import pytest
 
 from http_api.settings import Limits, ServerSettings
+from ledger import postgresql_server, sqlite
+from ledger.database import open_database
 from ledger.ids import format_id
 from ledger.key_terms import CreatedKey
 from ledger.moments import format_moment
@@ -59,6 +62,30 @@ def counts(told: httpx.Response) -> tuple[int, int, int, int]:
     document = told.json()
     assert document["schema"] == "keyledger.intake/1"
     return document["read"], document["stored"], document["duplicates"], document["refused"]
+
+
+def test_where_the_ledger_is_lost_on_the_way_nobody_is_told_that_nothing_was_stored(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for waiting in (sqlite, postgresql_server):
+        monkeypatch.setattr(waiting, "LOCK_TIMEOUT_S", 1)
+    with ExitStack() as others, served(office) as api:
+        reporter, key = api.key("uses:append", name="gateway"), api.key()
+
+        def body() -> Iterator[bytes]:
+            yield ndjson(uses(key, 1000))
+            while not (told := office.records().get(key.id)) or told.use_count != 1000:
+                sleep(0.01)
+            other = others.enter_context(closing(open_database(office.address)))
+            others.enter_context(other.write())
+            yield ndjson(uses(key, 1000, 1000))
+
+        told = append(api, reporter, body())
+
+        assert told.status_code == 503
+        assert "may be there or not" in told.json()["detail"]
+        others.close()
+        assert counts(append(api, reporter, ndjson(uses(key, 2000)))) == (2000, 1000, 1000, 0)
 
 
 @pytest.mark.parametrize("form", ["ndjson", "array", "ndjson-gzip", "array-gzip", "no-last-newline"])
