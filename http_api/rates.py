@@ -41,7 +41,8 @@ class Rates:
         self._buckets: dict[bytes, tuple[float, float]] = {}
 
     def take(self, key_id: bytes, cost: int) -> Standing:
-        """Take the cost of a request out of a key's bucket, if so much is in it."""
+        """Take the cost of a request out of a key's bucket, if so much is in it; a small bucket whole."""
+        cost = min(cost, self._a_minute)
         with self._lock:
             now = self._clock_s()
             held, since = self._buckets.pop(key_id, (float(self._a_minute), now))
