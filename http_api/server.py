@@ -4,6 +4,7 @@ import gc
 import ipaddress
 import logging
 import os
+import re
 import signal
 import socket
 import ssl
@@ -17,6 +18,8 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from http_api.app import create_app
+from http_api.authorization import GATEWAY_KEY
+from http_api.caller import ON_BEHALF_OF
 from http_api.desk import Desk
 from http_api.figures import SHARED
 from http_api.logs import log_config
@@ -27,6 +30,9 @@ from ledger.errors import InvalidInput
 # Forward secrecy and authenticated encryption alone; TLS 1.3 has nothing else.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
+_HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
+_TAKEN = frozenset({"authorization", "host", "content-type", "content-length", ON_BEHALF_OF, GATEWAY_KEY})
+
 log = logging.getLogger("http_api")
 
 
@@ -36,6 +42,7 @@ def serve(settings: ServerSettings) -> int:
     Raises InvalidInput or LedgerUnavailable, before anything is open to clients, where it cannot be served.
     """
     require_privacy(settings)
+    require_header(settings.key_header)
     if settings.tls_cert is not None and settings.tls_key is not None:
         tls_context(settings.tls_cert, settings.tls_key)
     # What cannot work is told here, in the words of a command, and not by each process in its log.
@@ -66,6 +73,15 @@ def require_privacy(settings: ServerSettings) -> None:
         raise InvalidInput(
             f"{settings.host} can be reached by other machines, and keys must not travel in the clear:"
             " give --tls-cert and --tls-key, or --behind-tls-proxy where a proxy in front ends TLS"
+        )
+
+
+def require_header(name: str) -> None:
+    """Refuse a header that no key can come in, or that says something else."""
+    if not _HEADER.fullmatch(name) or name in _TAKEN:
+        raise InvalidInput(
+            f"{name!r} cannot be the header for keys: give a header's name that means nothing else, such as"
+            " api-key"
         )
 
 

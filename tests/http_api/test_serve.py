@@ -33,9 +33,12 @@ def test_other_machines_are_not_served_in_the_clear(keyledger: Door) -> None:
         (["--tls-cert", "text.pem", "--tls-key", "text.pem"], "no certificate and its key"),
         (["--ledger", "elsewhere.db"], "there is no ledger at"),
         (["--policy-is", "x"], "No such option"),
+        (["--key-header", ""], "cannot be the header for keys"),
+        (["--key-header", "x y"], "cannot be the header for keys"),
+        (["--key-header", "Authorization"], "cannot be the header for keys"),
         (["--host", "192.0.2.1", "--behind-tls-proxy"], "cannot be served"),
     ],
-    ids=lambda value: value[0] if isinstance(value, list) else None,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_what_cannot_be_served_is_said_in_a_line(keyledger: Door, options: list[str], said: str) -> None:
     (keyledger.folder / "text.pem").write_text("no key\n")
