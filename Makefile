@@ -76,7 +76,8 @@ BACKEND := $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.tom
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header $(UPGRADE) pyproject.toml -
 lock: $(UV) ## write the lock files anew (UPGRADE=--upgrade for newer versions)
 	@$(BACKEND) | $(COMPILE) --output-file requirements.lock
-	@$(BACKEND) | $(COMPILE) --output-file requirements-dev.lock --extra dev --extra client --extra keyring --extra postgresql --extra server --extra bench --constraints requirements.lock
+	@$(BACKEND) | $(COMPILE) --output-file requirements-dev.lock --extra dev --extra client --extra keyring --extra postgresql --extra server --extra telemetry --extra bench --constraints requirements.lock
+	@$(COMPILE) --output-file requirements-server.lock --extra postgresql --extra server --extra telemetry --constraints requirements-dev.lock < /dev/null
 
 $(UV):
 	@$(PYTHON) -m venv build/uv

@@ -5,10 +5,12 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -41,6 +43,9 @@ from http_api.settings import ServerSettings
 from ledger.errors import KeyledgerError, Overloaded, Refused
 from ledger.ids import RandomBytes
 
+if TYPE_CHECKING:
+    from http_api.traces import Tracing
+
 FLUSH_INTERVAL_S = 5
 RESOURCES = (
     health,
@@ -59,6 +64,8 @@ RESOURCES = (
     rotations,
     members,
 )
+# FastAPI's own would tell paths, queries and what exceptions say, in which there may be a secret.
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 log = logging.getLogger("http_api")
 
@@ -67,6 +74,7 @@ def create_app(
     settings: ServerSettings,
     clock: Callable[[], int] = system_clock,
     random_bytes: RandomBytes = os.urandom,
+    tracing: "Tracing | None" = None,
 ) -> FastAPI:
     """The application; it opens the ledger when it starts, and stores what it has counted when it ends."""
 
@@ -87,8 +95,12 @@ def create_app(
                 await run_in_threadpool(desk.close)
             except KeyledgerError:
                 log.exception("what was counted last could not be stored")
+            if tracing is not None:
+                await run_in_threadpool(tracing.close)
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=NO_TELEMETRY
+    )
     for resource in RESOURCES:
         app.include_router(resource.router)
     app.openapi = lambda: document_of(app, settings.key_header)  # type: ignore[method-assign]
@@ -102,6 +114,8 @@ def create_app(
         on_problem=_on_problem,
         on_ledger_error=_on_ledger_error,
     )
+    if tracing is not None:
+        app.add_middleware(tracing.around)
     app.add_middleware(
         Envelope, is_secure=settings.is_secure, logs=settings.log_requests, new_id=new_request_id
     )

@@ -10,6 +10,8 @@ from ledger.secret import mask_secrets
 
 _FIELDS = ("request_id", "method", "route", "status", "took_ms", "client", "organization", "key_id")
 
+_LOGGERS = ("http_api", "uvicorn", "opentelemetry", "urllib3")
+
 
 class JsonLines(logging.Formatter):
     """Writes a record as an object; what it does not know is left out."""
@@ -29,14 +31,11 @@ class JsonLines(logging.Formatter):
 
 
 def log_config(level: str = "INFO") -> dict[str, Any]:
-    """For `logging.config.dictConfig`: this program's and uvicorn's loggers."""
+    """For `logging.config.dictConfig`: the loggers of this program and of those that it is made of."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": "http_api.logs.JsonLines"}},
         "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "loggers": {
-            name: {"handlers": ["lines"], "level": level, "propagate": False}
-            for name in ("http_api", "uvicorn")
-        },
+        "loggers": {name: {"handlers": ["lines"], "level": level, "propagate": False} for name in _LOGGERS},
     }

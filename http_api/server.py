@@ -25,6 +25,7 @@ from http_api.figures import SHARED
 from http_api.logs import log_config
 from http_api.protocol import BoundedConfig, BoundedProtocol
 from http_api.settings import ServerSettings
+from http_api.telemetry import open_tracing
 from ledger.errors import InvalidInput
 
 # Forward secrecy and authenticated encryption alone; TLS 1.3 has nothing else.
@@ -48,6 +49,8 @@ def serve(settings: ServerSettings) -> int:
     # What cannot work is told here, in the words of a command, and not by each process in its log.
     desk = Desk(settings)
     desk.close()
+    if tracing := open_tracing(os.environ):
+        tracing.close()
     config = config_of(settings)
     listening = _listen(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -145,7 +148,7 @@ def _listen(settings: ServerSettings) -> socket.socket:
 
 def application(settings: ServerSettings) -> FastAPI:
     """The application of a process of the server."""
-    app = create_app(settings)
+    app = create_app(settings, tracing=open_tracing(os.environ))
     # What lives as long as the process is not gone through again and again while requests wait.
     gc.collect()
     gc.freeze()

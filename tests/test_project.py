@@ -15,6 +15,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 RUNTIME = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 BACKEND = [Requirement(text) for text in PROJECT["build-system"]["requires"]]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
+SERVER = [Requirement(text) for extra in ("postgresql", "server", "telemetry") for text in EXTRAS[extra]]
 DEVELOPMENT = [Requirement(text) for text in chain.from_iterable(EXTRAS.values())]
 
 # Nothing else may stand in a lock: no option, no address, no path.
@@ -43,7 +44,7 @@ def ruff_exceptions() -> Iterator[str]:
             yield line
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-server.lock"])
 def test_a_lock_holds_hashed_pins_and_neither_addresses_nor_paths(lock: str) -> None:
     lines = lock_lines(lock)
 
@@ -66,6 +67,7 @@ def test_a_lock_holds_hashed_pins_and_neither_addresses_nor_paths(lock: str) -> 
     ("lock", "declared"),
     [
         pytest.param("requirements.lock", RUNTIME + BACKEND, id="runtime"),
+        pytest.param("requirements-server.lock", RUNTIME + SERVER, id="server"),
         pytest.param("requirements-dev.lock", RUNTIME + BACKEND + DEVELOPMENT, id="development"),
     ],
 )
@@ -80,10 +82,11 @@ def test_a_lock_pins_every_declared_dependency_within_its_bounds(
         assert version in requirement.specifier, f"{requirement} but {lock} has {version}: run make lock"
 
 
-def test_both_locks_agree_so_that_tests_run_what_users_get() -> None:
-    runtime, development = pins("requirements.lock"), pins("requirements-dev.lock")
+def test_the_locks_agree_so_that_tests_run_what_users_get() -> None:
+    development = pins("requirements-dev.lock")
 
-    assert runtime.items() <= development.items()
+    for lock in ("requirements.lock", "requirements-server.lock"):
+        assert pins(lock).items() <= development.items()
 
 
 @pytest.mark.parametrize("requirement", RUNTIME + BACKEND + DEVELOPMENT, ids=str)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from http_api.app import create_app
 from http_api.server import config_of
 from http_api.settings import ServerSettings
+from http_api.traces import Tracing
 from ledger.key_terms import CreatedKey, NewKey
 from tests.office import Office
 
@@ -64,13 +65,15 @@ class Served:
 
 
 @contextmanager
-def served(office: Office, settings: ServerSettings | None = None) -> Iterator[Served]:
+def served(
+    office: Office, settings: ServerSettings | None = None, tracing: Tracing | None = None
+) -> Iterator[Served]:
     """Serve an office until the block is left."""
     settings = settings or ServerSettings(office.address)
     apps: list[FastAPI] = []
 
     def make() -> FastAPI:
-        apps.append(create_app(settings, lambda: office.now, Random(2).randbytes))
+        apps.append(create_app(settings, lambda: office.now, Random(2).randbytes, tracing))
         return apps[-1]
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
