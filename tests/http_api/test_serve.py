@@ -140,7 +140,13 @@ def test_keys_travel_by_tls_of_a_modern_kind(keyledger: Door, tmp_path: Path) ->
 def test_a_proxy_that_ends_tls_is_believed_and_nobody_else(keyledger: Door) -> None:
     key = keyledger.create("reader", "--scope", "audit:read")["secret"]
     headers = {"api-key": key, "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
-    for options, source in ((("--behind-tls-proxy",), "192.0.2.7"), ((), "127.0.0.1")):
+    behind = ("--behind-tls-proxy",)
+    for options, source in (
+        (behind, "192.0.2.7"),
+        ((*behind, "--proxy", "127.0.0.0/28"), "192.0.2.7"),
+        ((*behind, "--proxy", "172.30.84.0/28"), "127.0.0.1"),
+        ((), "127.0.0.1"),
+    ):
         with serving(keyledger, *options) as server:
             answer = httpx.get(f"{server.url}/v1/caller", headers=headers)
             assert ("strict-transport-security" in answer.headers) is bool(options)
