@@ -171,17 +171,20 @@ def test_what_is_shown_of_a_policy_is_a_file_of_the_same_policy(source: str, emp
 
 def test_controls_are_told_one_by_one_and_a_failed_one_decides_the_status(keyledger: Door) -> None:
     keyledger.create("deploy-bot")
-    assert keyledger("audit", "--compliance", "cis-aws").status == 0
+    assert keyledger("audit", "--compliance", "pci-dss-4").status == 0
 
-    answer = keyledger("audit", "--compliance", "cis-aws", "--max-age", "120d", "--format", "json")
+    answer = keyledger("audit", "--compliance", "pci-dss-4", "--unused-for", "120d", "--format", "json")
 
     assert answer.status == 3
     assert answer.json["schema"] == "keyledger.compliance/1"
     assert answer.json["summary"]["failed"] == 1
     failed = next(each for each in answer.json["controls"] if each["status"] == "failed")
-    assert failed["id"] == "1.14"
-    assert failed["reasons"] == ["the policy allows max_age=120d, the control demands 90d at most"]
-    assert keyledger("audit", "--compliance", "cis-aws", "--max-age", "120d", "--fail-on", "none").status == 0
+    assert failed["id"] == "8.2.6"
+    assert failed["reasons"] == ["the policy allows unused_for=120d, the control demands 90d at most"]
+    assert (
+        keyledger("audit", "--compliance", "pci-dss-4", "--unused-for", "120d", "--fail-on", "none").status
+        == 0
+    )
 
 
 def test_compliance_goes_by_the_policy_named_and_else_by_the_packs_own(keyledger: Door) -> None:
