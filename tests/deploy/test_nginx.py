@@ -115,14 +115,18 @@ def test_what_a_client_says_of_itself_is_dropped(site: Site) -> None:
     claims = ("Organization: evil", "Key-Id: evil", "Key-Name: evil", "Scopes: evil", "Service: evil")
     spoofed = [f"{prefix}{claim}" for claim in claims for prefix in ("X-Keyledger-", "x-keyledger-")]
     folded = [f"X_Keyledger_{claim.replace('-', '_')}" for claim in claims]
-    more = ("X-Keyledger-Caller: evil", "X-Forwarded-For: 192.0.2.66", "Keyledger-Gateway-Key: evil")
+    more = (
+        *("X-Keyledger-Caller: evil", "Keyledger-Gateway-Key: evil", "Forwarded: for=192.0.2.66"),
+        *("X-Forwarded-For: 192.0.2.66", "X-Real-IP: 192.0.2.66", "X-Forwarded-Host: evil"),
+    )
 
     told = site.get(key["secret"], *spoofed, *folded, *more).json
 
     assert [told.get(name) for name in IDENTITY[:3]] == ["acme", key["id"], "worker"]
     # A header whose value is empty is not passed on.
     assert "HTTP_X_KEYLEDGER_SCOPES" not in told
-    assert told["HTTP_X_FORWARDED_FOR"] == "127.0.0.1"
+    assert (told["HTTP_X_FORWARDED_FOR"], told["HTTP_X_REAL_IP"]) == ("127.0.0.1", "127.0.0.1")
+    assert (told["HTTP_X_FORWARDED_HOST"], "HTTP_FORWARDED" in told) == (PREVIEW, False)
     site.server.terminate()
     events = [json.loads(line) for line in site.door.well("events").out.splitlines()]
     used = [each for each in events if each["topic"].startswith("key-used") and key["id"] in str(each)]

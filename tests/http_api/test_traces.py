@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -154,6 +155,18 @@ def test_traces_are_made_where_they_are_asked_for(variables: Mapping[str, str], 
         opened.close()
 
 
+def test_a_server_may_have_another_name_in_traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "keys")
+
+    opened = open_tracing({**os.environ, "OTEL_TRACES_EXPORTER": "otlp"})
+
+    assert opened is not None
+    span = opened.tracer.start_span("any")
+    opened.close()
+    assert isinstance(span, ReadableSpan)
+    assert span.resource.attributes["service.name"] == "keys"
+
+
 @pytest.mark.parametrize(
     "variables",
     [
@@ -171,6 +184,15 @@ def test_other_ways_for_traces_are_refused_before_anything_is_served(
     answer = keyledger.process("serve", environment=variables)
 
     assert (answer.status, "traces go out by" in answer.err) == (1, True)
+
+
+def test_traces_that_are_asked_for_without_the_extra_are_told_as_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+
+    with pytest.raises(InvalidInput, match=r"pip install 'keyledger\[telemetry\]'"):
+        open_tracing({"OTEL_TRACES_EXPORTER": "otlp"})
 
 
 @contextmanager
