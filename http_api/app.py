@@ -40,6 +40,7 @@ from http_api.hot_paths import ANY, HotPaths, HotRoutes
 from http_api.operations import BY_ID, OPERATIONS
 from http_api.problems import Problem, ProblemKind, problem_of, problem_of_status
 from http_api.settings import ServerSettings
+from http_api.slashes import EncodedSlashes
 from ledger.errors import KeyledgerError, Overloaded, Refused
 from ledger.ids import RandomBytes
 
@@ -116,6 +117,7 @@ def create_app(
     )
     if tracing is not None:
         app.add_middleware(tracing.around)
+    app.add_middleware(EncodedSlashes)
     app.add_middleware(
         Envelope, is_secure=settings.is_secure, logs=settings.log_requests, new_id=new_request_id
     )

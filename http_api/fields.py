@@ -5,8 +5,10 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Path
 from msgspec import Meta
+from pydantic import AfterValidator
 
 from http_api.problems import Problem, ProblemKind
+from http_api.slashes import with_slashes
 from ledger.api_key import MAX_NAME, MAX_REASON, MAX_SCOPES
 from ledger.moments import LATEST, MICROSECOND, parse_duration, parse_moment
 
@@ -44,8 +46,9 @@ KeyInPath: TypeAlias = Annotated[
         alias="key",
         min_length=1,
         max_length=MAX_REFERENCE,
-        description="The key's id, its beginning, or a name.",
+        description="The key's id, its beginning, or a name; a slash in it as %2F.",
     ),
+    AfterValidator(with_slashes),
 ]
 
 

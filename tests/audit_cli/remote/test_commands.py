@@ -81,6 +81,19 @@ def test_more_keys_than_a_body_may_name_are_revoked_in_several(
     assert {record.name for record in api.office.records().values() if record.state == "revoked"} == names
 
 
+def test_a_name_with_a_slash_names_a_key_in_a_path_too(at_server: Door) -> None:
+    at_server.well("key", "create", "team/ci/history")
+
+    shown = at_server.well("key", "show", "team/ci/history", "--format", "json").json
+    at_server.well("key", "disable", "team/ci/history")
+    told = at_server.well("key", "history", "team/ci/history")
+    unknown = at_server("key", "show", "../members")
+
+    assert shown["key"]["name"] == "team/ci/history"
+    assert "disabled by deploy-bot" in told.out
+    assert "no key is called '../members'" in unknown.err
+
+
 @pytest.mark.parametrize("email", ["zoë@example.com", "日本@example.com"])
 def test_a_member_of_any_letters_can_be_named(at_server: Door, api: Served, email: str) -> None:
     api.office.ledger.add_member(api.office.org, api.office.ada, MemberDetails(email), Role.ADMIN)
