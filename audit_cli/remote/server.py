@@ -71,15 +71,15 @@ class Server(msgspec.Struct, frozen=True):
     def get(self, path: str, kind: type[T], query: Mapping[str, object] | None = None) -> T:
         """What is at a path, read as a shape; a query's None is left out, its lists are repeated."""
         said = {name: value for name, value in (query or {}).items() if value not in (None, False, [])}
-        return self._decoded(self.ask("GET", path + (f"?{_encoded(said)}" if said else "")), kind)
+        return self.decoded(self.ask("GET", path + (f"?{_encoded(said)}" if said else "")), kind)
 
     def post(self, path: str, kind: type[T], body: Mapping[str, object] | None = None) -> T:
         """The answer to a body, whose Nones are left out."""
-        return self._decoded(self.ask("POST", path, _json(body or {})), kind)
+        return self.decoded(self.ask("POST", path, _json(body or {})), kind)
 
     def patch(self, path: str, kind: type[T], body: Mapping[str, object]) -> T:
         """The same for a change; here None means none."""
-        return self._decoded(self.ask("PATCH", path, msgspec.json.encode(body)), kind)
+        return self.decoded(self.ask("PATCH", path, msgspec.json.encode(body)), kind)
 
     def ask(
         self,
@@ -129,7 +129,8 @@ class Server(msgspec.Struct, frozen=True):
             return ServerRefused(f"{self.address} does not accept the key from {self.source}: {told}")
         return ServerRefused(told)
 
-    def _decoded(self, answer: bytes, kind: type[T]) -> T:
+    def decoded(self, answer: bytes, kind: type[T]) -> T:
+        """An answer read as a shape; ServerRefused where it is none."""
         try:
             return msgspec.json.decode(answer, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError):

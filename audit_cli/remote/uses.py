@@ -32,6 +32,9 @@ def append(
     for body in _bodies(lines, skip):
         for refusal in (told := _sent(server, body, reporter)).refusals:
             console.note(f"line {sent + refusal.line}: {refusal.reason}")
+        if untold := told.refused - len(told.refusals):
+            these = f"lines {sent + 1} to {sent + len(body)}"
+            console.note(f"{these}: {untold} more refused, of which the server does not tell one by one")
         sent += len(body)
         counts = Intake(*(getattr(counts, name) + getattr(told, name) for name in Intake.__struct_fields__))
         if form == "jsonl":
@@ -65,7 +68,7 @@ def _sent(server: Server, lines: list[bytes], reporter: str | None) -> IntakeDoc
     body = b"\n".join([*(_reported(line, reporter) for line in lines), b""])
     packed = gzip.compress(body, 1) if len(body) >= _PACKED_FROM else body
     headers = {} if packed is body else {"Content-Encoding": "gzip"}
-    return msgspec.json.decode(server.ask("POST", "/v1/uses", packed, _NDJSON, headers), type=IntakeDocument)
+    return server.decoded(server.ask("POST", "/v1/uses", packed, _NDJSON, headers), IntakeDocument)
 
 
 def _reported(line: bytes, reporter: str | None) -> bytes:

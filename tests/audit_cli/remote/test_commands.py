@@ -1,7 +1,12 @@
 """Commands at a server do and print what they do and print on the ledger."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
+from threading import Thread
 
 import pytest
 
@@ -9,6 +14,7 @@ from audit_cli.remote import keys, uses
 from http_api.key_revocation import MAX_KEYS
 from ledger.events import MemberDetails, Role
 from ledger.moments import format_moment
+from ledger.secret import new_secret
 from tests.door import Door
 from tests.http_api.served import Served
 
@@ -18,6 +24,30 @@ TRIES = 5
 def line(key: str, number: int, **more: object) -> str:
     use = {"key": key, "service": "deploy", "occurred_at": "2024-05-30T12:00:00Z", "id": f"u-{number}"}
     return json.dumps(use | more) + "\n"
+
+
+@contextmanager
+def stranger() -> Iterator[str]:
+    """A server of something else, that says yes to all."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers["content-length"] or 0))
+            self.send_response(200)
+            self.send_header("content-length", "7")
+            self.end_headers()
+            self.wfile.write(b"welcome")
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def test_a_key_is_made_changed_rotated_and_ended(at_server: Door, api: Served) -> None:
@@ -121,6 +151,28 @@ def test_uses_are_appended_in_bodies_and_refusals_keep_their_line_numbers(
     assert [each.split(":")[0] for each in appended.err.splitlines()] == ["line 13", "line 24"]
     assert appended.status == 1
     assert "read 12, stored 0, known already 11, refused 1." in again.err
+
+
+def test_refusals_that_the_server_does_not_tell_one_by_one_are_counted(at_server: Door) -> None:
+    refused = at_server("use", "append", stdin="".join(line("nobody", number) for number in range(150)))
+
+    assert refused.status == 1
+    assert "line 100: unknown key 'nobody'" in refused.err
+    assert "lines 1 to 150: 50 more refused" in refused.err
+    assert "refused 150" in refused.err
+
+
+@pytest.mark.parametrize("command", [("use", "append"), ("check",), ("key", "list")], ids=" ".join)
+def test_whatever_answers_and_is_no_keyledger_server_is_told_as_such(
+    outside: Door, command: tuple[str, ...]
+) -> None:
+    secret = new_secret("kl", Random(3).randbytes).reveal()
+    with stranger() as url:
+        outside.environment = {"KEYLEDGER_SERVER": url, "KEYLEDGER_API_KEY": secret}
+        answer = outside(*command, stdin=line("x", 1) if command == ("use", "append") else secret)
+
+    assert answer.status == 1
+    assert answer.err.endswith("is it a keyledger server of this version?\n")
 
 
 def test_a_secret_is_checked_and_its_use_recorded(at_server: Door, api: Served) -> None:
