@@ -39,9 +39,14 @@ class Caller(msgspec.Struct, frozen=True):
 
 def establish_caller(request: Request, desk: DeskAtHand) -> Caller:
     """The caller, who may do what the route is for; a Problem where nobody is known, or may not."""
-    operation = BY_ID[request.scope["route"].operation_id]
-    caller = _by_key(request, desk, operation)
+    caller = caller_of(request, desk, BY_ID[request.scope["route"].operation_id])
     request.state.caller = caller
+    return caller
+
+
+def caller_of(request: Request, desk: Desk, operation: Operation) -> Caller:
+    """The caller as of now, who may do this; a Problem where nobody is known, or may not."""
+    caller = _by_key(request, desk, operation)
     _require_permission(caller, operation)
     return caller
 

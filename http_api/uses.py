@@ -1,7 +1,7 @@
 """`POST /v1/uses`: services append uses in bulk, streamed and in bounded memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -11,9 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from http_api.bodies import answer
-from http_api.caller import Caller, CallerAtHand
+from http_api.caller import Caller, CallerAtHand, caller_of, presented_secret
 from http_api.channel import Channel
-from http_api.desk import DeskAtHand
+from http_api.desk import Desk, DeskAtHand
 from http_api.figures import USES
 from http_api.lines import Lines
 from http_api.operations import APPEND_USES
@@ -26,7 +26,9 @@ from ledger.events import Authentication, Role
 from ledger.importers.ndjson import Line, read_uses
 from ledger.ledger import Ledger
 from ledger.organization import Organization
+from ledger.scopes import USES_APPEND
 from ledger.usage import Intake, Refusal
+from ledger.verdict import Verdict
 from projections.documents.intake import IntakeDocument, RefusedLine, intake_document
 
 NDJSON = "application/x-ndjson"
@@ -74,7 +76,7 @@ async def append_uses(request: Request, desk: DeskAtHand, caller: CallerAtHand) 
         channel: Channel[list[bytes]] = Channel(_PARTS_UNDER_WAY)
         sending = asyncio.create_task(_send(parts, channel))
         try:
-            counts, refusals = await run_in_threadpool(_record, desk.ledger, caller, channel)
+            counts, refusals = await run_in_threadpool(_record, desk, caller, request, channel)
         finally:
             sending.cancel()
     for outcome in ("stored", "duplicates", "refused"):
@@ -88,19 +90,35 @@ def reporting_actor(caller: Caller) -> Actor:
     return Actor(actor.id, Authentication.KEY, Role.ADMIN, actor.name, on_behalf_of=actor.on_behalf_of)
 
 
-def _record(ledger: Ledger, caller: Caller, channel: Channel[list[bytes]]) -> tuple[Intake, list[Refusal]]:
+def _record(
+    desk: Desk, caller: Caller, request: Request, channel: Channel[list[bytes]]
+) -> tuple[Intake, list[Refusal]]:
     refusals: list[Refusal] = []
 
     def refuse(refusal: Refusal) -> None:
         if len(refusals) < MAX_REFUSALS:
             refusals.append(refusal)
 
-    lines = (line for part in channel for line in part)
+    lines = _while_accepted(channel, desk, request)
     try:
-        uses = read_uses(lines, _resolver(ledger, caller.org))
-        return ledger.record_uses(caller.org, reporting_actor(caller), uses, refuse), refusals
+        uses = read_uses(lines, _resolver(desk.ledger, caller.org))
+        return desk.ledger.record_uses(caller.org, reporting_actor(caller), uses, refuse), refusals
     finally:
         channel.abandon()
+
+
+def _while_accepted(parts: Iterable[list[bytes]], desk: Desk, request: Request) -> Iterator[bytes]:
+    """The lines as long as the key is good for them: a body may take long, and a revocation holds at once."""
+    secret = presented_secret(request, desk.settings.key_header)
+    for part in parts:
+        if secret is None or not _may_append(desk.ledger.check(secret)):
+            # Asked once more, for the record.
+            caller_of(request, desk, APPEND_USES)
+        yield from part
+
+
+def _may_append(verdict: Verdict) -> bool:
+    return verdict.valid and USES_APPEND in verdict.scopes
 
 
 def _resolver(ledger: Ledger, org: Organization) -> Callable[[str], bytes | None]:

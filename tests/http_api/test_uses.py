@@ -14,7 +14,7 @@ from http_api.settings import Limits, ServerSettings
 from ledger import postgresql_server, sqlite
 from ledger.database import open_database
 from ledger.ids import format_id
-from ledger.key_terms import CreatedKey
+from ledger.key_terms import CreatedKey, KeyChanges
 from ledger.moments import format_moment
 from tests.http_api.served import Served, served
 from tests.office import HOUR, MINUTE, START, Office
@@ -86,6 +86,27 @@ def test_where_the_ledger_is_lost_on_the_way_nobody_is_told_that_nothing_was_sto
         assert "may be there or not" in told.json()["detail"]
         others.close()
         assert counts(append(api, reporter, ndjson(uses(key, 2000)))) == (2000, 1000, 1000, 0)
+
+
+@pytest.mark.parametrize("loses", ["its life", "its scope"])
+def test_a_body_ends_where_its_key_does(api: Served, reporter: CreatedKey, loses: str) -> None:
+    office, key = api.office, api.key()
+
+    def body() -> Iterator[bytes]:
+        yield ndjson(uses(key, 1000))
+        while not (told := office.records().get(key.id)) or told.use_count != 1000:
+            sleep(0.01)
+        credential = office.ledger.find_key(office.org, "gateway")
+        if loses == "its life":
+            office.ledger.revoke_key(office.org, office.ada, credential)
+        else:
+            office.ledger.change_key(office.org, office.ada, credential, KeyChanges(scopes=()))
+        yield ndjson(uses(key, 1000, 1000))
+
+    told = append(api, reporter, body())
+
+    assert told.status_code == (401 if loses == "its life" else 403)
+    assert office.records()[key.id].use_count == 1000
 
 
 @pytest.mark.parametrize("form", ["ndjson", "array", "ndjson-gzip", "array-gzip", "no-last-newline"])
