@@ -253,21 +253,20 @@ def test_a_start_that_was_killed_loses_no_secret(keyledger: Door) -> None:
 
 
 def test_of_two_starts_at_once_each_key_is_rotated_by_one(keyledger: Door) -> None:
-    names = [f"worker-{number:02}" for number in range(12)]
-    for name in names:
-        keyledger.create(name)
+    # By their ids: once a key is rotated, its name means the successor.
+    keys = [keyledger.create(f"worker-{number:02}")["id"] for number in range(12)]
     files = [keyledger.folder / f"s{number}.jsonl" for number in range(2)]
 
     starts = [
-        keyledger.start("rotation", "start", *names, "--secrets-file", str(file), "--yes") for file in files
+        keyledger.start("rotation", "start", *keys, "--secrets-file", str(file), "--yes") for file in files
     ]
     for start in starts:
         start.communicate()
 
-    keys = keyledger.well("key", "list", "--format", "json").json["keys"]
-    successors = sorted(key["successor_id"] for key in keys if key["successor_id"])
+    listed = keyledger.well("key", "list", "--format", "json").json["keys"]
+    successors = sorted(key["successor_id"] for key in listed if key["successor_id"])
     lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
-    assert len(successors) == len(names)
+    assert len(successors) == len(keys)
     assert sorted(json.loads(line)["id"] for line in lines) == successors
 
 
