@@ -18,6 +18,7 @@ DEFAULT_PREFIX = "kl"
 MAX_SECRET = 128
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _BODY_LENGTH = 43
 _SUM_LENGTH = 6
 _SECRET_BYTES = 32
@@ -135,8 +136,11 @@ def _checksum(stem: str) -> str:
 
 
 def _base62(number: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, 62)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))
+    # Two digits at a time, since every check does this.
+    pairs = []
+    for _ in range(length // 2):
+        number, pair = divmod(number, len(_PAIRS))
+        pairs.append(_PAIRS[pair])
+    if length % 2:
+        pairs.append(_ALPHABET[number])
+    return "".join(reversed(pairs))
