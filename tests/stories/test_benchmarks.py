@@ -19,7 +19,8 @@ ROUNDS = 8
 LENIENCY = 0.5
 
 APPENDS = ("sqlite-append", "sqlite-append-one", "sqlite-growth")
-READS = ("sqlite-check", "sqlite-rebuild", "sqlite-as-of", "sqlite-as-of-bounded", "sqlite-audit")
+# Not sqlite-as-of-bounded: at small sizes it is what opening a view takes, whatever the events.
+READS = ("sqlite-check", "sqlite-rebuild", "sqlite-as-of", "sqlite-audit")
 PEERS = ("check-keygate", "recorded-check-rest-framework")
 SERVED = ("http-check", "http-uses")
 LIMITS = ("sqlite-disk", "sqlite-rebuild-memory", "sqlite-audit-memory")
