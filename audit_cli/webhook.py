@@ -6,7 +6,6 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from http.client import HTTPException
-from ipaddress import ip_address
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 
 import msgspec
 
+from audit_cli.remote.address import is_this_machine
 from ledger.errors import InvalidInput, KeyledgerError
 
 TRY_TIMEOUT_S = 10.0
@@ -111,7 +111,7 @@ def _tried(request: Request, hook: Webhook, timeout: float) -> _Answer:
 
 
 def _answer(request: Request, hook: Webhook, timeout: float) -> _Answer:
-    proxies = ProxyHandler({} if _is_loopback(hook.host) else None)
+    proxies = ProxyHandler({} if is_this_machine(hook.host) else None)
     opener = build_opener(_StayingHere, proxies, HTTPSHandler(context=ssl.create_default_context()))
     try:
         with opener.open(request, timeout=timeout) as response:
@@ -176,16 +176,9 @@ def _checked(url: str) -> str:
         raise InvalidInput("the webhook's address is no URL; write one such as https://host/path")
     if parts.username is not None:
         raise InvalidInput("the webhook's address has a user name in it; sign with a secret instead")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_this_machine(host)):
         raise InvalidInput(f"the webhook on {host} is not https; only one on this machine may be http")
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _key(secret: str) -> bytes:
