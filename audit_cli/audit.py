@@ -102,7 +102,7 @@ def audit(
     ] = None,
     fail_on: Annotated[Threshold, typer.Option(help="Exit with 3 for findings at least so severe.")] = "low",
 ) -> None:
-    """Audit the keys: the unused, the aged, the shared, and more.
+    """Audit the keys: unused, aged, shared, and more.
 
     Example: keyledger audit --unused-for 30d --format markdown -o report.md
     """

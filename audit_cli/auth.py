@@ -57,7 +57,7 @@ def login(
 
 @command(app, "status", served=True)
 def status(options: Options, form: FormatOption = "table") -> None:
-    """Tell where commands go, by which key, and what the server makes of it.
+    """Tell where commands go, by which key, and what it may do.
 
     Exits with 1 where nobody is logged in, or the server does not accept the key.
 

@@ -67,7 +67,7 @@ def reconcile(
     ] = None,
     form: FormatOption = "table",
 ) -> None:
-    """Compare what a source says exists with what is known here.
+    """Compare what a source says exists with what is known.
 
     Tells keys that are unknown here, gone there, or in another state, with another owner or time of creation.
     An inventory is CSV, NDJSON or JSON with external_id (the id, for a key minted here) and what it has of

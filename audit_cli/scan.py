@@ -57,7 +57,7 @@ def scan(
         Tool | None, typer.Option("--rules", help="Scan nothing, print rules for this tool instead.")
     ] = None,
 ) -> None:
-    """Find the secrets of keys in files, folders and git history.
+    """Find secrets of keys in files, folders and git history.
 
     What only looks like a secret fails its checksum and is passed over. Each place that holds a key's secret
     is recorded once, for the audit's rule leaked-key. Archives are not opened, encoded text is not decoded,
