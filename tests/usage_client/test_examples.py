@@ -108,15 +108,17 @@ def test_a_service_that_knows_its_keys_reports_their_uses(run: Run, server: Serv
     assert spool.is_dir()
 
 
-def test_what_the_readme_shows_works(server: Server, spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (SERVICES.parents[1] / "README.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+def test_what_the_documentation_shows_works(
+    server: Server, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (SERVICES.parents[1] / "docs" / "services.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     monkeypatch.setenv("KEYLEDGER_API_KEY", CLIENT_KEY)
     server.verdicts[GOOD] = VALID
 
     names: dict[str, Any] = {}
     code = shown.replace("https://keys.example.com", server.url)
-    exec(code.replace("/var/lib/previews/keyledger", str(spool)), names)  # noqa: S102 - it is our own README
+    exec(code.replace("/var/lib/previews/keyledger", str(spool)), names)  # noqa: S102 - it is our own page
 
     async def ask() -> int:
         transport = httpx.ASGITransport(names["app"])

@@ -10,7 +10,7 @@ import pytest
 from tests.usage_client.server import CLIENT_KEY
 
 ROUNDS = 20
-# As the README tells it, in microseconds.
+# As docs/services.md tells it, in microseconds.
 MOST_P99_US = 300
 
 pytestmark = pytest.mark.performance
