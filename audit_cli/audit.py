@@ -12,7 +12,7 @@ from audit_cli.compliance import check_compliance_options, deliver_compliance
 from audit_cli.failures import FINDINGS
 from audit_cli.options import Options, command
 from audit_cli.reports.formats import Format, render
-from audit_cli.values import duration, is_dated, moment, position
+from audit_cli.values import duration, moment, position
 
 if TYPE_CHECKING:
     from audit_cli.notification import Announcer
@@ -107,10 +107,12 @@ def audit(
     Example: keyledger audit --unused-for 30d --format markdown -o report.md
     """
     from audit_cli.audit_runs import record as record_run
+    from audit_cli.audit_since import compared
     from audit_cli.policy_choice import policy_in_force
     from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from projections.audit.rules import find_rule
+    from projections.auditing import Terms as Asked
 
     flags = {"unused_for": unused_for, "max_age": max_age, "never_used_grace": never_used_grace}
     if (server := server_in_force(options)) is not None:
@@ -136,7 +138,7 @@ def audit(
         _deliver_all(audited_at(server, terms), form, console.Target(output), annotations, fail_on)
         return
     if compliance is not None:
-        check_compliance_options(compliance, form, rule)
+        check_compliance_options(compliance, form, rule, since)
     announcer = _announcer(options) if notify else None
     target = console.Target(output)
     rules = tuple(map(find_rule, rule)) if rule else None
@@ -154,9 +156,10 @@ def audit(
             by_day=form is Format.HTML,
         )
         if since is not None:
-            report = compared(session, report, since, in_force, rules)
+            asked = Asked(in_force, rules, include_temporary=everything)
+            report = compared(session, report, since, asked, at_position)
         if announcer is not None:
-            announcer.look_up(session)
+            announcer.look_up(session, report, everything=everything)
         elif record:
             record_run(session, in_force, report, everything=everything)
     if compliance is not None:
@@ -234,34 +237,15 @@ def _with_days(report: "AuditReport", view: "View") -> "AuditReport":
     return replace(report, daily_use=view.daily_use(stalest, *shown_days(parse_moment(report.as_of))))
 
 
-def compared(
-    session: "Session",
-    report: "AuditReport",
-    since: str,
-    policy: "Policy",
-    rules: "tuple[Rule, ...] | None",
-) -> "AuditReport":
-    """The report with what has changed since a recorded audit, or since a moment by the same policy."""
-    from msgspec.structs import replace
-
-    from audit_cli.wording import moment
-    from ledger.audit_runs import find_run, recorded_runs
-    from ledger.moments import parse_moment
-    from projections.audit.comparison import compare
-
-    if is_dated(since):
-        at = parse_moment(since)
-        earlier = audited(session, policy, rules, at)
-        return replace(report, since=compare(report, moment(at), [each.id for each in earlier.open_findings]))
-    run = find_run(recorded_runs(session.database, session.organization.id), since)
-    told = f"run {run.id.hex()[:8]} of {moment(run.event.occurred_at)}"
-    return replace(report, since=compare(report, told, run.open_findings))
-
-
 def deliver(report: "AuditReport", form: Format, target: console.Target) -> None:
     """Print the report, or write it to the file."""
     is_coloured = console.is_coloured() and target.path is None
     target.write(render(report, form, width=console.width(), color=is_coloured))
+    if form is Format.CSV and report.since is not None:
+        from audit_cli.reports.headline import changes
+
+        # Its rows are findings alone.
+        console.note(" ".join(changes(report)))
     if target.path is not None:
         from audit_cli.reports.headline import summary
 

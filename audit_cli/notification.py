@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from audit_cli import console
+from audit_cli.audit_since import differences
 from audit_cli.reports.message import message, slack_message
 from audit_cli.webhook import Clock, NotDelivered, Webhook, post, webhook
 from audit_cli.wording import counted, moment
@@ -37,11 +38,19 @@ class Announcer:
         self._known: set[str] = set()
         self._since: str | None = None
 
-    def look_up(self, session: "Session") -> None:
-        """See what the last recorded run found, before another is recorded."""
-        for run in recorded_runs(session.database, session.organization.id)[-1:]:
+    def look_up(self, session: "Session", report: "AuditReport", *, everything: bool) -> None:
+        """See what the last recorded run found, before another is recorded.
+
+        The last that went by the same as this report, where there is one: what others did not look for is no
+        news, and what they found besides was perhaps told to nobody.
+        """
+        runs = recorded_runs(session.database, session.organization.id)
+        alike = [run for run in runs if not differences(run.event, report, everything=everything)]
+        for run in (alike or runs)[-1:]:
             self._known = set(run.open_findings)
-            self._since = f"run {run.id.hex()[:8]} of {moment(run.event.occurred_at)}"
+            others = differences(run.event, report, everything=everything)
+            by = f", which went by another {' and '.join(others)}" if others else ""
+            self._since = f"run {run.id.hex()[:8]} of {moment(run.event.occurred_at)}{by}"
 
     def announce(self, report: "AuditReport", *, will_record: bool) -> None:
         """Post what is new, if anything is; NotDelivered where the webhook takes it not.

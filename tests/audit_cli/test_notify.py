@@ -42,6 +42,20 @@ def test_only_what_is_new_since_the_last_recorded_run_is_told(keyledger: Door, h
     assert len(keyledger.well("audit-history", "--format", "json").json["runs"]) == 4
 
 
+def test_a_run_that_looked_for_something_else_makes_nothing_new(keyledger: Door, hook: Hook) -> None:
+    keyledger.create("tmp")
+    notified(keyledger, hook, "--record")
+    keyledger.well("audit", "--rule", "aged-key", "--record")
+    silent = notified(keyledger, hook, "--record")
+    other = notified(keyledger, hook, "--max-age", "0s")
+
+    assert told(hook) == [["tmp"], ["tmp"]]
+    assert "there is nothing new since run" in silent.err
+    assert [each["rule"] for each in hook.deliveries[1].json["data"]["new"]] == ["aged-key"]
+    assert hook.deliveries[1].json["data"]["since"].endswith(", which went by another policy")
+    assert other.status == 0
+
+
 def test_the_message_is_signed_and_carries_no_secret(keyledger: Door, hook: Hook) -> None:
     key = keyledger.create("tmp")
 
