@@ -12,8 +12,8 @@ from projections.audit.report import AuditReport
 
 _FINDING = tuple(Finding.__struct_fields__)
 _SCOPE = ("organization", "as_of", "position", "checkpoint", "policy_sha256", "rules_version", "tool_version")
-# What a spreadsheet takes for the beginning of a formula, or strips to find one.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What a spreadsheet takes for the beginning of a formula, or strips to find one; some read wide signs too.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def render_csv(report: AuditReport) -> str:

@@ -8,13 +8,16 @@ from typing import Any
 import msgspec
 
 from ledger.ids import format_id
+from ledger.moments import parse_moment
 from projections.audit.assessments import Assessment, Outcome
+from projections.audit.crowding import CountedUsers, Crowding, crowding
 from projections.audit.measure import Measures
 from projections.audit.override import canonical_threshold
 from projections.audit.pack import Demand, Pack, PackControl
 from projections.audit.policy import Policy
 from projections.audit.report import AuditReport
 from projections.audit.rules import RULES
+from projections.key_record import KeyRecord
 
 SCHEMA = "keyledger.compliance/1"
 
@@ -39,17 +42,17 @@ class RuleCounts(msgspec.Struct, frozen=True):
 
 
 class FailedKey(msgspec.Struct, frozen=True):
-    """A key that fails a control, by which rule."""
+    """A key that fails a control, by which rule; by none where its user has too many keys."""
 
     key_id: str
     key_name: str
     external_id: str | None
-    rule: str
+    rule: str | None
     finding: str | None
 
 
 class ControlReport(msgspec.Struct, frozen=True):
-    """One control; the reasons say why it failed or cannot be assessed."""
+    """One control; the reasons say why it failed or cannot be assessed. `counted`: where keys are counted."""
 
     framework: str
     id: str
@@ -58,6 +61,7 @@ class ControlReport(msgspec.Struct, frozen=True):
     reasons: list[str]
     rules: list[RuleCounts]
     keys: list[FailedKey]
+    counted: CountedUsers | None = None
 
 
 class ComplianceReport(msgspec.Struct, frozen=True):
@@ -112,6 +116,8 @@ class _Evidence:
             each.record for each in report.judged if pack.source is None or each.record.source == pack.source
         ]
         asked = {format_id(record.id) for record in records}
+        self.records = records
+        self.as_of = parse_moment(report.as_of)
         self.keys = len(records)
         self.source = pack.source
         self.by_rule: dict[str, list[Assessment]] = defaultdict(list)
@@ -127,12 +133,19 @@ class _Evidence:
             *((measures.under(those).policy, special[those]) for those in sorted(special) if those),
         ]
 
+    def crowding(self, demand: Demand) -> Crowding | None:
+        """The count of each user's keys, where a control allows so many."""
+        most = demand.most_active_keys
+        return None if most is None else crowding(self.records, self.as_of, most)
+
 
 def _control(asked: PackControl, evidence: _Evidence) -> ControlReport:
+    demand, crowds = asked.demand, evidence.crowding(asked.demand)
     by_rule = {rule_id: evidence.by_rule[rule_id] for rule_id in asked.rules}
     failures = [
-        *_looser(asked.demand, evidence.policies),
+        *_looser(demand, evidence.policies),
         *(reason for rule_id, found in by_rule.items() for reason in _failures(rule_id, found)),
+        *(crowds.failures if crowds else ()),
     ]
     unknown = [
         *(f"{rule_id}: the rule is switched off" for rule_id in asked.rules if rule_id in evidence.off),
@@ -142,9 +155,11 @@ def _control(asked: PackControl, evidence: _Evidence) -> ControlReport:
             if rule_id not in evidence.off
             for reason in _gaps(rule_id, found)
         ),
-        *([asked.demand.partial] if asked.demand.partial else ()),
+        *(crowds.gaps if crowds else ()),
+        *([demand.partial] if demand.partial else ()),
         *(() if evidence.keys else (_no_key(evidence.source),)),
     ]
+    failed = [each for found in by_rule.values() for each in _with(found, Outcome.FAILED)]
     return ControlReport(
         framework=asked.control.framework,
         id=asked.control.id,
@@ -152,7 +167,8 @@ def _control(asked: PackControl, evidence: _Evidence) -> ControlReport:
         status=_status(failures, unknown),
         reasons=[*failures, *unknown],
         rules=[_counts(rule_id, found) for rule_id, found in by_rule.items()],
-        keys=[_failed(each) for found in by_rule.values() for each in _with(found, Outcome.FAILED)],
+        keys=[*map(_failed, failed), *(map(_crowded, crowds.keys) if crowds else ())],
+        counted=None if crowds is None else crowds.counted,
     )
 
 
@@ -203,6 +219,10 @@ def _failed(assessment: Assessment) -> FailedKey:
     return FailedKey(
         assessment.key_id, assessment.key_name, assessment.external_id, assessment.rule, assessment.finding
     )
+
+
+def _crowded(record: KeyRecord) -> FailedKey:
+    return FailedKey(format_id(record.id), record.name, record.external_id, None, None)
 
 
 def _with(found: list[Assessment], outcome: Outcome) -> list[Assessment]:

@@ -19,11 +19,15 @@ _DIGITS = re.compile(r"(\d+)")
 
 
 class Demand(msgspec.Struct, frozen=True):
-    """What a control demands of a policy, and what keeps it from being passed by rules alone."""
+    """What a control demands of a policy, and what keeps it from being passed by rules alone.
+
+    Where it allows a user so many active keys, they are counted: no rule can, since each is of one key.
+    """
 
     at_most: dict[str, Threshold] = {}
     at_least: dict[str, Threshold] = {}
     partial: str | None = None
+    most_active_keys: int | None = None
 
 
 class PackControl(msgspec.Struct, frozen=True):
@@ -70,7 +74,7 @@ def parse_pack(pack_id: str, text: str, rules: tuple[Rule, ...]) -> Pack:
 
 def _demand(table: dict[str, Any], rule_ids: list[str]) -> Demand:
     most, least = (_limits(table.get(bound, {}), rule_ids) for bound in ("at_most", "at_least"))
-    return Demand(most, least, table.get("partial"))
+    return Demand(most, least, table.get("partial"), table.get("most_active_keys"))
 
 
 def _limits(table: dict[str, Any], rule_ids: list[str]) -> dict[str, Threshold]:

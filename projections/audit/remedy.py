@@ -133,6 +133,11 @@ def _deactivate(record: KeyRecord, user_option: str) -> str:
     return f"{command}  # its id: aws iam list-access-keys{user_option}" if slot else command
 
 
+def iam_user(record: KeyRecord) -> str | None:
+    """The IAM user whose key it is, or the root account; None where nobody said."""
+    return _ROOT if _is_of_root(record) else _iam_user(record)
+
+
 def _user_option(record: KeyRecord) -> str:
     """Whose key it is; without it AWS means the user who types the command, which suits root's keys alone."""
     if _is_of_root(record):
@@ -155,5 +160,7 @@ def _iam_user(record: KeyRecord) -> str | None:
 
 
 def _elsewhere(action: Action, record: KeyRecord) -> str:
-    key = f"{record.external_id or format_id(record.id)} at its source ({record.source})"
+    # No command, but it stands where commands do, and what strangers called their keys is pasted with it.
+    called, source = map(shlex.quote, (record.external_id or format_id(record.id), record.source))
+    key = f"{called} at its source ({source})"
     return f"import the uses of {key}" if action is Action.REPORT_USE else f"{action} {key}"

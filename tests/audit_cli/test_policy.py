@@ -128,7 +128,15 @@ def test_a_policy_that_switches_every_rule_off_is_an_error(keyledger: Door) -> N
         (("audit", "--policy", "latin.toml"), 1, "the policy file latin.toml is not UTF-8 text"),
         (("audit", "--compliance", "pci"), 1, "there is no pack 'pci'"),
         (("audit", "--compliance", "cis-aws", "--rule", "aged-key"), 2, "leave out --rule"),
-        (("audit", "--compliance", "cis-aws", "--format", "csv"), 2, "one of table, json, markdown"),
+        *(
+            (
+                ("audit", "--compliance", "cis-aws", "--format", form),
+                2,
+                "one of table, json, csv, markdown, html",
+            )
+            for form in ("jsonl", "sarif", "ocsf", "github")
+        ),
+        (("audit", "--compliance", "cis-aws", "--since", "last"), 2, "leave out --compliance"),
         (("audit", "--status", "passed"), 2, "--status"),
         (("policy", "check"), 2, "FILE"),
         (("policy", "check", "nowhere.toml"), 1, "there is no policy file 'nowhere.toml'"),
@@ -210,6 +218,19 @@ def test_compliance_is_told_as_a_table_and_as_markdown(keyledger: Door) -> None:
         "| failed | IA-4 | Identifier management | undescriptive-name: 1 key failed; keys: x |"
         in (keyledger.folder / "report.md").read_text()
     )
+
+
+def test_controls_are_told_as_a_page_and_as_rows(keyledger: Door) -> None:
+    keyledger.create("x")
+    asked = ("audit", "--compliance", "nist-800-53", "--format")
+
+    page, rows = (keyledger(*asked, form, "-o", f"report.{form}") for form in ("html", "csv"))
+
+    assert (page.status, rows.status) == (3, 3)
+    written = (keyledger.folder / "report.csv").read_text()
+    found = {row["id"]: row for row in csv.DictReader(io.StringIO(written, newline=""), strict=True)}
+    assert (found["IA-4"]["status"], found["IA-4"]["pack"]) == ("failed", "nist-800-53")
+    assert "undescriptive-name: 1 key failed" in (keyledger.folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv", "markdown"])

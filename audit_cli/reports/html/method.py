@@ -1,6 +1,7 @@
 """The end of the page: by what was judged, and how the report can be had again."""
 
 from audit_cli.reports.headline import headline
+from audit_cli.reports.html.frame import facts
 from audit_cli.reports.html.links import to_findings
 from audit_cli.reports.html.markup import Markup, element, join, text
 from audit_cli.reports.html.sheet import Sheet
@@ -13,11 +14,7 @@ def method(sheet: Sheet) -> Markup:
 
 
 def _scope(sheet: Sheet) -> Markup:
-    facts = [*headline(sheet.report), ("Report digest", f"SHA-256 {sheet.report.sha256().hex()}")]
-    return element(
-        "dl",
-        *(element("div", element("dt", text(label)), element("dd", text(said))) for label, said in facts),
-    )
+    return facts([*headline(sheet.report), ("Report digest", f"SHA-256 {sheet.report.sha256().hex()}")])
 
 
 def _again(sheet: Sheet) -> Markup:

@@ -1,16 +1,20 @@
+import csv
+import io
 import json
 import re
 
 import msgspec
 import pytest
 
-from audit_cli.reports.compliance import render_compliance, tally
+from audit_cli.reports.compliance import render_compliance
+from audit_cli.reports.control_texts import tally
 from audit_cli.reports.formats import Format
 from projections.audit.compliance import ComplianceReport, comply
 from projections.audit.override import Override
 from projections.audit.policy import Policy
 from projections.audit.report import audit
 from projections.policies import load_pack
+from tests.audit_cli.reports.html.test_page import parsed
 from tests.projections.audit.records import minted
 from tests.projections.audit.samples import RECORDS, SCOPE
 
@@ -33,7 +37,7 @@ def test_the_table_stays_within_the_width_and_steers_no_terminal(width: int) -> 
 
 def test_every_control_is_told_with_its_status_and_title() -> None:
     found = report()
-    for form in (Format.TABLE, Format.MARKDOWN, Format.JSON):
+    for form in (Format.TABLE, Format.MARKDOWN, Format.JSON, Format.CSV, Format.HTML):
         text = " ".join(render_compliance(found, form, width=160).split())
         for control in found.controls:
             assert control.status in text
@@ -51,6 +55,30 @@ def test_markdown_has_a_row_for_each_control_and_nothing_active() -> None:
     assert "<script" not in text
     assert "<b>" not in text
     assert "\x1b" not in text
+
+
+def test_csv_has_a_row_for_each_control_and_no_cell_is_a_formula() -> None:
+    found = report("cis-aws")
+    rows = list(csv.DictReader(io.StringIO(render_compliance(found, Format.CSV), newline=""), strict=True))
+
+    assert [(row["id"], row["status"]) for row in rows] == [(each.id, each.status) for each in found.controls]
+    assert [row["failed_key_ids"].split() for row in rows] == [
+        list(dict.fromkeys(key.key_id for key in each.keys)) for each in found.controls
+    ]
+    assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_the_page_is_sound_lets_no_name_become_markup_and_runs_no_script() -> None:
+    root = parsed(render_compliance(report(), Format.HTML))
+
+    assert list(root.iter("script")) == []
+    assert not [each for each in root.iter("b") if each.text and "alert" in each.text]
+    (policy,) = (each.get("content") for each in root.iter("meta") if each.get("http-equiv"))
+    assert "script-src 'none'" in (policy or "")
+    (table,) = root.iter("table")
+    body = table.find("tbody")
+    assert body is not None
+    assert len(list(body)) == len(report().controls)
 
 
 def test_json_is_the_report_as_it_is() -> None:

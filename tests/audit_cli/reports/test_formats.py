@@ -138,7 +138,7 @@ def test_a_clean_csv_is_its_header() -> None:
     )
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20"])
 def test_no_csv_cell_is_a_formula(first: str) -> None:
     assert cell(f"{first}1+1").startswith("'")
     name = next(row["key_name"] for row in csv_rows(sample()) if "HYPERLINK" in row["key_name"])

@@ -6,6 +6,7 @@ import pytest
 from ledger.errors import InvalidInput, NotFound
 from projections.audit.compliance import ComplianceReport, ControlReport, ControlStatus, comply
 from projections.audit.controls import Control
+from projections.audit.crowding import CountedUsers
 from projections.audit.measure import Measures
 from projections.audit.override import Override
 from projections.audit.pack import Pack, parse_pack
@@ -16,7 +17,18 @@ from projections.audit.rules import RULES, find_rule
 from projections.key_record import KeyRecord
 from projections.marks import Marks, Waiver
 from projections.policies import PACKS, load_pack
-from tests.projections.audit.records import DAY, HOUR, NOW, OVER, aws, denied, minted, revoked, unused_since
+from tests.projections.audit.records import (
+    DAY,
+    HOUR,
+    NOW,
+    OVER,
+    aws,
+    denied,
+    leaked,
+    minted,
+    revoked,
+    unused_since,
+)
 from tests.projections.audit.samples import RECORDS, SCOPE
 
 # A pack for the keys of every source.
@@ -127,10 +139,35 @@ def test_a_control_cannot_be_assessed_where_its_rule_is_off(records: tuple[KeyRe
 
 
 def test_a_control_that_the_ledger_sees_in_part_is_failed_but_never_passed() -> None:
-    found = control("1.13", minted())
+    _, controls = complied(minted(), pack=load_pack("pci-dss-4"))
+    _, failed = complied(leaked(), pack=load_pack("pci-dss-4"))
 
-    assert found.status == "not-assessable"
-    assert found.reasons == ["no rule counts the active keys of each user"]
+    assert controls["8.6.2"].status == "not-assessable"
+    assert controls["8.6.2"].reasons == ["hard-coded secrets are known where somebody runs `keyledger scan`"]
+    assert failed["8.6.2"].status == "failed"
+
+
+def test_that_a_user_has_two_active_keys_fails_the_control_that_allows_one() -> None:
+    found = control("1.13", aws(), aws(external_id="AKIAI44QH8DHBEXAMPLE"), aws(external_id="B", owner="bob"))
+
+    assert (found.status, found.reasons) == ("failed", ["kaleb: more than 1 active key"])
+    assert [(key.external_id, key.rule, key.finding) for key in found.keys] == [
+        ("AKIAIOSFODNN7EXAMPLE", None, None),
+        ("AKIAI44QH8DHBEXAMPLE", None, None),
+    ]
+    assert found.counted == CountedUsers(1, 2, 1)
+
+
+def test_that_each_user_has_one_active_key_passes_it() -> None:
+    found = control("1.13", aws(), aws(external_id="AKIAI44QH8DHBEXAMPLE", owner="bob"))
+
+    assert (found.status, found.counted) == ("passed", CountedUsers(1, 2, 0))
+
+
+def test_a_key_of_nobody_leaves_it_open_how_many_a_user_has() -> None:
+    found = control("1.13", aws(), aws(external_id="AKIAI44QH8DHBEXAMPLE", owner=None))
+
+    assert (found.status, found.reasons) == ("not-assessable", ["1 active key: nobody tells whose"])
 
 
 @pytest.mark.parametrize(

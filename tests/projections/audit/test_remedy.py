@@ -104,6 +104,8 @@ def test_no_owner_can_smuggle_words_into_a_command(owner: str) -> None:
 
 def test_no_external_id_can_smuggle_words_into_a_command() -> None:
     assert "--access-key-id 'AKIA; id'" in remedy(Action.REVOKE, aws(external_id="AKIA; id"))
+    elsewhere = aws(source="x; id #", external_id="keys/1; id #")
+    assert remedy(Action.REVOKE, elsewhere) == "revoke 'keys/1; id #' at its source ('x; id #')"
 
 
 @pytest.mark.parametrize("action", Action)

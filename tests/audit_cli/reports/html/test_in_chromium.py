@@ -4,9 +4,12 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
+from audit_cli.reports.html.controls import render_controls
 from audit_cli.reports.html.page import render_html
+from projections.audit.compliance import comply
 from projections.audit.report import audit
 from projections.audit.severity import Severity
+from projections.policies import load_pack
 from tests.audit_cli.reports.html.pages import hostile, hostile_page, large_page, many_keys
 from tests.chromium import Browser
 from tests.projections.audit.records import minted
@@ -53,6 +56,21 @@ def test_a_page_asks_for_nothing_and_complains_of_nothing(browser: Browser, keys
     assert [url for url in browser.asked() if not url.startswith("data:")] == [browser.driver.current_url]
     assert browser.driver.title.startswith("API key audit of acme")
     assert browser.run("return document.documentElement.classList.contains('scripted')")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_page_of_a_standard_asks_for_nothing_and_keeps_nobody_out(
+    browser: Browser, width: int, scheme: str
+) -> None:
+    pack = load_pack("owasp-nhi")
+    browser.open(render_controls(comply(pack, pack.policy, audit(SCOPE, RECORDS, assess=True))))
+    browser.window(width, 844)
+    browser.media(prefers_color_scheme=scheme)
+
+    assert browser.told() == []
+    assert [url for url in browser.asked() if not url.startswith("data:")] == [browser.driver.current_url]
+    assert browser.faults() == []
+    assert browser.run("return document.documentElement.scrollWidth <= window.innerWidth")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
