@@ -15,8 +15,9 @@ from projections.audit.rule import Rule
 from projections.audit.stewardship import DEPARTED_OWNER, UNREGISTERED_KEY
 from projections.audit.untimely import USED_AFTER_REVOCATION, USED_BEFORE_CREATION
 
-# Rises whenever a rule is added or may judge the same key differently, or another past is judged.
-RULES_VERSION = "6"
+# Rises whenever a rule is added, may judge the same key differently or says something else of it, or another
+# past is judged.
+RULES_VERSION = "7"
 
 RULES: tuple[Rule, ...] = (
     UNUSED_KEY,

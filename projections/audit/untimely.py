@@ -34,7 +34,9 @@ def _used_after_revocation(record: KeyRecord, _context: Context) -> Verdict | No
         f"revoked {format_moment(record.revoked_at)}, yet used{by_whom} until"
         f" {format_moment(record.last_used_at)}, {span(record.last_used_at - record.revoked_at)} later",
         record.revoked_position,
-        *((use.last_position for use in late) if late else (record.summary_position,)),
+        *(use.last_position for use in late),
+        # Where no event is that late, it was a summary that told of the last use.
+        None if record.last_used_at in {use.last_at for use in late} else record.summary_position,
     )
 
 

@@ -166,6 +166,16 @@ from tests.projections.audit.records import (
         ),
         (
             "used-after-revocation",
+            # a report knows of a later use than any event
+            revoked(NOW, uses=(use("deploy-bot", NOW - HOUR),), summary_position=8),
+            (
+                "revoked 2025-12-31T00:00:00Z, yet used by deploy-bot (s3) until 2026-01-01T00:00:00Z,"
+                " 1d later"
+            ),
+            (4, 5, 8),
+        ),
+        (
+            "used-after-revocation",
             revoked(NOW, uses=(), summary_position=8),
             "revoked 2025-12-31T00:00:00Z, yet used until 2026-01-01T00:00:00Z, 1d later",
             (4, 8),
