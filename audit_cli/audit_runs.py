@@ -1,5 +1,6 @@
 """Recorded audits: `keyledger audit-history` and `keyledger reproduce`, and the record itself."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,15 +89,22 @@ def report_of(session: "Session", run: "Run", *, by_day: bool = False) -> "Audit
 
     event = run.event
     policy = _policy(event.policy)
-    return audited(
-        session,
-        policy,
-        _chosen(policy, event.rules),
-        event.judged_at,
-        everything=event.include_temporary,
-        at_position=event.position,
-        by_day=by_day,
+    reports = (
+        audited(
+            session,
+            policy,
+            rules,
+            event.judged_at,
+            everything=event.include_temporary,
+            at_position=event.position,
+            by_day=by_day,
+        )
+        for rules in _asked(policy, event.rules)
     )
+    report = next(reports)
+    if report.sha256() != event.report_sha256:
+        report = next((other for other in reports if other.sha256() == event.report_sha256), report)
+    return report
 
 
 def record(session: "Session", policy: "Policy", report: "AuditReport", *, everything: bool) -> bytes:
@@ -119,13 +127,20 @@ def _policy(canonical: str) -> "Policy":
     return policy_of(msgspec.json.decode(canonical), [rule.id for rule in RULES])
 
 
-def _chosen(policy: "Policy", rule_ids: tuple[str, ...]) -> "tuple[Rule, ...] | None":
-    """The rules that were asked for by name; None where the policy itself gives just those of the run."""
+def _asked(policy: "Policy", rule_ids: tuple[str, ...]) -> "Iterator[tuple[Rule, ...] | None]":
+    """What may have been asked for: rules by their names, or None, where the policy itself gives just those.
+
+    Both give the same but where the policy has a rule on for some keys alone, which its name asks of all.
+    """
     from projections.audit.measure import Measures
     from projections.audit.rules import RULES, find_rule
 
-    given = tuple(rule.id for rule in Measures(policy, RULES).rules)
-    return None if given == rule_ids else tuple(map(find_rule, rule_ids))
+    measures = Measures(policy, RULES)
+    given = tuple(rule.id for rule in measures.rules)
+    if given == rule_ids:
+        yield None
+    if given != rule_ids or len(measures.general.rules) != len(given):
+        yield tuple(map(find_rule, rule_ids))
 
 
 def _why(run: "Run", report: "AuditReport") -> str:

@@ -26,14 +26,14 @@ class Measures:
     """The measures of one audit, each made once: keys by the thousand share a few.
 
     `chosen` rules are those that were asked for by name: whatever the policy says in general, they are on.
-    An override still switches them for its keys.
+    An override still switches them for its keys. A rule that is named twice is asked once.
     """
 
     def __init__(self, policy: Policy, rules: tuple[Rule, ...], *, chosen: bool = False) -> None:
         if chosen:
             asked = {rule.id: RuleSetting(enabled=True) for rule in rules}
             policy = replace(policy, rules=merged(policy.rules, asked))
-        self._candidates = rules
+        self._candidates = tuple({rule.id: rule for rule in rules}.values())
         self._policy = policy
         self._tests = [override.matcher() for override in policy.overrides]
         self.general = self._measure(policy)

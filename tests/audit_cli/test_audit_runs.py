@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from audit_cli.reports.formats import Format
 from tests.door import Door
 
 
@@ -128,6 +129,36 @@ def test_rules_and_policy_of_a_run_are_those_of_its_report(keyledger: Door) -> N
     assert again.out == said.out
 
 
+def test_a_rule_that_is_named_twice_is_asked_once_and_its_report_derived_again(keyledger: Door) -> None:
+    keyledger.create("tmp")
+    twice = ("--rule", "undescriptive-name", "--rule", "undescriptive-name")
+
+    said = keyledger.well("audit", *twice, "--record", "--fail-on", "none", "--format", "json")
+
+    assert len(said.json["findings"]) == said.json["summary"]["findings"] == 1
+    assert keyledger.well("reproduce", "--format", "json").out == said.out
+
+
+@pytest.mark.parametrize("named", [(), ("--rule", "no-expiry")], ids=["by-the-policy", "by-name"])
+def test_a_rule_that_is_on_for_some_keys_alone_is_asked_again_of_the_same(
+    keyledger: Door, named: tuple[str, ...]
+) -> None:
+    # given a policy that asks one rule, and of one key alone
+    rules = [rule["id"] for rule in keyledger.well("rules", "--format", "json").json["rules"]]
+    off = "".join(f"[rules.{rule}]\nenabled = false\n" for rule in rules)
+    on = '[[override]]\nname = "ci-*"\n[override.rules.no-expiry]\nenabled = true\n'
+    (keyledger.folder / "policy.toml").write_text(off + on)
+    keyledger.create("ci-deploy")
+    keyledger.create("billing-sync")
+    asked = ("--policy", str(keyledger.folder / "policy.toml"), *named)
+
+    said = keyledger.well("audit", *asked, "--record", "--fail-on", "none", "--format", "json")
+    again = keyledger.well("reproduce", "--format", "json")
+
+    assert len(said.json["findings"]) == (2 if named else 1)
+    assert again.out == said.out
+
+
 def test_a_run_that_says_another_digest_fails(audited: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     # given a later version of the rules
     monkeypatch.setattr("projections.audit.report.RULES_VERSION", "999")
@@ -197,7 +228,7 @@ def test_a_report_of_a_position_tells_what_the_ledger_held_then(audited: Door) -
     assert (beyond.status, beyond.err.count("\n")) == (1, 1)
 
 
-@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv", "markdown"])
+@pytest.mark.parametrize("form", Format)
 @pytest.mark.sqlite_only(reason="copies the file of the ledger to another machine")
 def test_two_machines_copies_of_a_ledger_give_the_same_bytes(
     audited: Door, form: str, tmp_path: Path
