@@ -34,7 +34,16 @@ def result_line(value: object) -> None:
 
 def note(text: str) -> None:
     """Say something that is not the result: a hint, a summary, a refusal."""
-    typer.echo(text, err=True)
+    typer.echo(harmless(text), err=True)
+
+
+def harmless(text: str) -> str:
+    """The lines with nothing in them by which a name of strangers could steer a terminal."""
+    if text.replace("\n", "").isprintable():
+        return text
+    from audit_cli.reports.terminal import printable
+
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def width() -> int:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import typer
 
+from audit_cli.console import harmless
 from ledger.errors import KeyledgerError, LedgerCorrupt
 
 COULD_NOT = 1
@@ -53,7 +54,7 @@ def report(error: Exception) -> int:
 
 def tell(message: str) -> None:
     """Say a line on standard error, in the program's name."""
-    typer.echo(f"keyledger: {' '.join(message.split())}", err=True)
+    typer.echo(f"keyledger: {harmless(' '.join(message.split()))}", err=True)
 
 
 def tell_of_interruption(message: str) -> None:

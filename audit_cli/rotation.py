@@ -1,5 +1,6 @@
 """`keyledger rotation`: rotations from the first successor to the end of the old key."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,18 +97,17 @@ def finish(
         rotation = _of_key(session, _rotations(session)[0], key)
         old = rotation.old
         called = f"{old.name} ({short_id(old.id)})"
-        reasons = reasons_to_wait(rotation, quiet_for, policy)
-        for reason in reasons:
-            console.note(f"Not yet: {reason}.")
-        if reasons and not force:
-            tell(f"the old key {called} was not revoked; --force does it in spite of that")
-            raise typer.Exit(COULD_NOT)
+        _require_safe(called, reasons_to_wait(rotation, quiet_for, policy), force=force)
         if dry_run:
             console.result(f"Would revoke {called}.\n")
             console.note("Nothing was revoked.")
             return
         if not yes:
             confirm(f"Revoke the old key {called} for good?")
+        if not (yes or force):
+            # The answer may have taken long, and others may have used or ended one of the two meanwhile.
+            rotation = _of_key(session, _rotations(session)[0], format_id(old.id))
+            _require_safe(called, reasons_to_wait(rotation, quiet_for, policy), force=False)
         credential = session.key(format_id(old.id))
         session.ledger.revoke_key(session.organization, session.actor, credential, "rotation finished")
     console.result(f"Revoked {called}: its successor takes its place.\n")
@@ -152,6 +152,15 @@ def start(
     if secrets_file is not None and str(secrets_file) == "-":
         raise typer.BadParameter("secrets of several keys go to a file, not to standard output")
     start_rotations(options, keys or [], from_audit, secrets_file, overlap, yes=yes, dry_run=dry_run)
+
+
+def _require_safe(called: str, reasons: Sequence[str], *, force: bool) -> None:
+    """Say why the old key cannot end yet; leaves with 1 then, unless it is to end all the same."""
+    for reason in reasons:
+        console.note(f"Not yet: {reason}.")
+    if reasons and not force:
+        tell(f"the old key {called} was not revoked; --force does it in spite of that")
+        raise typer.Exit(COULD_NOT)
 
 
 def _rotations(session: "Session") -> "tuple[list[Rotation], int]":

@@ -9,6 +9,7 @@ import msgspec
 from ledger.errors import NotFound
 from ledger.events import KeyState
 from ledger.moments import MICROSECOND, format_duration, format_moment
+from projections.audit.measure import Measures
 from projections.audit.policy import Policy
 from projections.audit.usage_state import is_covered, missing_coverage
 from projections.callers import Caller
@@ -148,13 +149,14 @@ def reasons_to_wait(rotation: Rotation, quiet_for: timedelta, policy: Policy) ->
     Somebody would notice who used the old key lately, or who used it before and has not been seen with the
     successor: that a caller is silent does not mean that it has moved. A key whose uses nobody tells is never
     safe. Once the overlap is over the key is refused anyway, and there is nothing left to wait for, unless
-    somebody accepts it all the same.
+    somebody accepts it all the same. What the policy says of some keys alone counts for them here too.
     """
+    policy = Measures(policy, ()).of(rotation.old).policy
     if rotation.is_over:
         ended = rotation.old.overlap_ends_at or 0
         return _recent([use for use in rotation.still if use.last_at >= ended], rotation.now, quiet_for)
     reasons = [*_recent(rotation.still, rotation.now, quiet_for), *_unmoved(rotation, policy)]
-    if rotation.successor is None or rotation.successor.state is not KeyState.ACTIVE:
+    if rotation.successor is None or rotation.successor.status(rotation.now) != KeyState.ACTIVE:
         reasons.append("its successor is not active, so there is nothing to move to")
     if not is_covered(rotation.old, rotation.now, policy):
         reasons.append(missing_coverage(rotation.old, rotation.now, policy))

@@ -15,6 +15,7 @@ def ending(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[in
     ("error", "status", "line"),
     [
         (InvalidInput("no such\nthing"), 1, "keyledger: no such thing\n"),
+        (InvalidInput("no \x1b[2Jkey\u202e"), 1, "keyledger: no \\x1b[2Jkey\\u202e\n"),
         (LedgerCorrupt("torn"), 4, "keyledger: torn\n"),
         (FileNotFoundError(2, "No such file", "x.json"), 1, "keyledger: x.json: No such file\n"),
         (KeyboardInterrupt(), 130, "keyledger: interrupted\n"),

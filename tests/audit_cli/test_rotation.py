@@ -53,6 +53,46 @@ def test_a_safe_rotation_is_finished_without_force(keyledger: Door) -> None:
     assert keyledger("rotation", "finish", "billing", "--yes").status == 1
 
 
+def test_what_happens_while_the_question_stands_is_seen(
+    keyledger: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given somebody who uses the old key before the answer is given
+    secret = keyledger.create("billing")["secret"]
+    keyledger.well("key", "rotate", "billing", "--format", "secret")
+
+    def answer(*_question: object, **_options: object) -> bool:
+        keyledger.well("check", "--service", "pay", "--caller", "web-1", stdin=secret)
+        return True
+
+    monkeypatch.setattr("audit_cli.console.is_interactive", lambda: True)
+    monkeypatch.setattr("typer.confirm", answer)
+
+    finished = keyledger("rotation", "finish", "billing")
+
+    assert finished.status == 1
+    assert "used within 1d by web-1 (pay)" in finished.err
+    keyledger.well("check", "--service", "pay", stdin=secret)
+
+
+def test_of_an_end_and_a_revocation_at_once_one_says_that_it_came_too_late(keyledger: Door) -> None:
+    old = keyledger.create("billing")["id"]
+    keyledger.well("key", "rotate", "billing", "--format", "secret")
+    commands = (("rotation", "finish", "billing", "--yes"), ("key", "revoke", old, "--yes"))
+
+    started = [keyledger.start(*command) for command in commands]
+    told = [(process.communicate()[1].decode(), process.returncode) for process in started]
+
+    assert [status for _, status in told].count(0) >= 1
+    for said, status in told:
+        assert "Traceback" not in said
+        assert status == 0 or said.count("keyledger: ") == 1
+    states = {
+        key["id"]: key["state"] for key in keyledger.well("key", "list", "--format", "json").json["keys"]
+    }
+    assert sorted(states.values()) == ["active", "revoked"]
+    assert states[old] == "revoked"
+
+
 def test_the_aged_keys_of_a_report_are_rotated_and_no_secret_is_lost(keyledger: Door) -> None:
     # given a report with an aged key that works, one that was rotated since and one that is waived
     keyledger.create("billing")
@@ -210,6 +250,17 @@ def test_a_report_of_another_organization_starts_nothing(keyledger: Door) -> Non
 
     assert answer.status == 1
     assert "'emca'" in answer.err
+
+
+def test_no_report_of_strangers_steers_the_terminal(keyledger: Door) -> None:
+    finding = {"rule": "aged-key", "status": "open", "key_id": "0" * 8, "remedy": "x", "key_name": "\x1b[2J"}
+    report = {"schema": "keyledger.audit/1", "organization": "acme", "findings": [finding]}
+    (keyledger.folder / "report.json").write_text(json.dumps(report))
+
+    answer = keyledger("rotation", "start", "--from-audit", "report.json", "--secrets-file", "s", "--yes")
+
+    assert "left out \\x1b[2J" in answer.err
+    assert "\x1b" not in answer.err
 
 
 def test_of_a_key_minted_elsewhere_the_command_to_type_is_told(keyledger: Door) -> None:

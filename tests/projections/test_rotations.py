@@ -6,6 +6,7 @@ import pytest
 
 from ledger.events import DenialReason, KeyState
 from ledger.ids import hashed_id
+from projections.audit.override import Override
 from projections.audit.policy import Policy
 from projections.callers import Caller
 from projections.key_record import CallerUse, Denial, KeyRecord
@@ -67,6 +68,32 @@ def test_without_a_working_successor_nothing_is_safe(state: KeyState) -> None:
     reasons = reasons_to_wait(Rotation(old(), new(state=state), NOW), QUIET, Policy())
 
     assert [reason for reason in reasons if "successor is not active" in reason]
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_safe"),
+    [
+        ({"expires_at": NOW + 1}, True),
+        ({"expires_at": NOW}, False),
+        ({"rotated_at": NOW - DAY, "successor_id": bytes(16), "overlap_ends_at": NOW}, False),
+    ],
+    ids=["works", "expired", "rotated-away"],
+)
+def test_a_successor_that_is_over_is_none(changes: dict[str, object], is_safe: bool) -> None:
+    reasons = reasons_to_wait(Rotation(old(), new(**changes), NOW), QUIET, Policy())
+
+    assert (reasons == []) is is_safe
+
+
+def test_what_a_policy_says_of_some_keys_holds_for_their_rotations() -> None:
+    deaf = Policy(overrides=(Override(name="bill*", thresholds={"assume_coverage": False}),))
+    other = Policy(overrides=(Override(name="deploy", thresholds={"assume_coverage": False}),))
+    rotation = Rotation(old(), new(), NOW)
+
+    assert reasons_to_wait(rotation, QUIET, deaf) == [
+        "no reporter vouches that it tells the uses of this key"
+    ]
+    assert reasons_to_wait(rotation, QUIET, other) == []
 
 
 def test_where_uses_are_not_told_nothing_is_safe() -> None:
