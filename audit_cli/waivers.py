@@ -47,6 +47,7 @@ def waive(
     from audit_cli.wording import moment
     from ledger.moments import MICROSECOND
     from ledger.waivers import Waivers, WaiverTerms
+    from projections.audit.dormancy import sought_pauses
     from projections.audit.measure import Measures
     from projections.audit.rule import context_of
     from projections.audit.rules import RULES, find_rule
@@ -56,12 +57,14 @@ def waive(
     with open_session(options) as session:
         credential = session.key(key)
         with session.view() as view:
-            record = view.record(credential.key_id)
+            record, others = view.record(credential.key_id), view.other_names(credential.key_id)
+            if (sought := sought_pauses(policy, (chosen,), session.now)) is not None:
+                record = next(each for each in view.records(sought) if each.id == record.id)
         measure = Measures(policy, RULES).of(record)
         longest = measure.policy.max_waiver
         at = session.now + end.at // MICROSECOND if isinstance(end.at, timedelta) else end.at
         waivers = Waivers(session.ledger, session.organization, session.actor)
-        waivers.waive(credential, chosen.id, WaiverTerms(reason, owner, at), longest)
+        waivers.waive(credential, chosen.id, WaiverTerms(reason, owner, at), longest, others)
         found = chosen.check(record, context_of(record, session.now, measure.policy))
     console.result(f"Waived {chosen.id} for {credential.name or key} until {moment(at)}.\n")
     if found is None:
@@ -84,7 +87,10 @@ def unwaive(
 
     with open_session(options) as session:
         credential = session.key(key)
-        Waivers(session.ledger, session.organization, session.actor).withdraw(credential, rule, reason)
+        with session.view() as view:
+            others = view.other_names(credential.key_id)
+        waivers = Waivers(session.ledger, session.organization, session.actor)
+        waivers.withdraw(credential, rule, reason, others)
     console.result(f"Withdrew the waiver of {rule} for {credential.name or key}.\n")
 
 

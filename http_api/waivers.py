@@ -16,7 +16,8 @@ from http_api.problems import Problem, ProblemKind
 from http_api.routes import Answer, route
 from ledger.api_key import MAX_REASON
 from ledger.waivers import Waivers, WaiverTerms
-from projections.audit.rules import find_rule
+from projections.audit.measure import Measures
+from projections.audit.rules import RULES, find_rule
 from projections.documents.waivers import WaiverLine, WaiversDocument, waived_keys, waivers_document
 
 router = APIRouter()
@@ -84,8 +85,11 @@ def waive(
     if expires_at is None:
         raise Problem(ProblemKind.INVALID, "a waiver ends: say when with expires_at or expires_in")
     credential = desk.ledger.find_key(caller.org, waiver.key)
+    with desk.view(caller.org) as view:
+        record, others = view.record(credential.key_id), view.other_names(credential.key_id)
+    longest = Measures(desk.policy, RULES).of(record).policy.max_waiver
     terms = WaiverTerms(waiver.reason, waiver.owner, expires_at)
-    Waivers(desk.ledger, caller.org, caller.actor).waive(credential, rule.id, terms, desk.policy.max_waiver)
+    Waivers(desk.ledger, caller.org, caller.actor).waive(credential, rule.id, terms, longest, others)
     return answer(_document(desk, caller, credential.key_id, rule.id), 201)
 
 
@@ -102,7 +106,10 @@ def withdraw_waiver(
 ) -> Response:
     """The finding is open again."""
     credential = desk.ledger.find_key(caller.org, waiver.key)
-    Waivers(desk.ledger, caller.org, caller.actor).withdraw(credential, waiver.rule, waiver.reason)
+    with desk.view(caller.org) as view:
+        others = view.other_names(credential.key_id)
+    waivers = Waivers(desk.ledger, caller.org, caller.actor)
+    waivers.withdraw(credential, waiver.rule, waiver.reason, others)
     return answer(_document(desk, caller, credential.key_id))
 
 

@@ -1,5 +1,6 @@
 """Waivers: a finding that is accepted for a time. Of each key and rule there is one at most."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import msgspec
@@ -35,7 +36,10 @@ class _Standing(msgspec.Struct, frozen=True):
 
 
 class Waivers:
-    """The commands on the waivers of one organization, as one of its admins."""
+    """The commands on the waivers of one organization, as one of its admins.
+
+    `others` are the ids of other names of the key: what was said of one of them is said of all.
+    """
 
     def __init__(self, ledger: Ledger, org: Organization, actor: Actor) -> None:
         self._org = org
@@ -43,15 +47,24 @@ class Waivers:
         self._clock = ledger.clock
         self._streams = Streams(ledger.recorder)
 
-    def waive(self, key: Credential, rule: str, terms: WaiverTerms, longest: timedelta) -> None:
+    def waive(
+        self,
+        key: Credential,
+        rule: str,
+        terms: WaiverTerms,
+        longest: timedelta,
+        others: Iterable[bytes] = (),
+    ) -> None:
         """Accept the finding of a rule on a key, for `longest` at most.
 
         Raises WrongState where it is waived already: an accepted risk is not prolonged in passing.
         """
         require_admin(self._actor, "waive findings")
-        standing, now = self._standing(key, rule), self._clock()
-        if standing.waiver is not None and standing.waiver.expires_at > now:
-            until = format_moment(standing.waiver.expires_at)
+        standing, now = self._standing(key.key_id, rule), self._clock()
+        standings = (standing, *(self._standing(other, rule) for other in others))
+        ends = max((each.waiver.expires_at for each in standings if each.waiver is not None), default=now)
+        if ends > now:
+            until = format_moment(ends)
             raise WrongState(
                 f"{rule} is waived for this key until {until};"
                 " to change that, withdraw it with `keyledger unwaive`"
@@ -71,23 +84,28 @@ class Waivers:
         )
         self._streams.append([Decision(standing.stream_id, standing.version + 1, event)])
 
-    def withdraw(self, key: Credential, rule: str, reason: str | None = None) -> None:
+    def withdraw(
+        self, key: Credential, rule: str, reason: str | None = None, others: Iterable[bytes] = ()
+    ) -> None:
         """End the waiver of a finding, which is open again from now on; NotFound where there is none."""
         require_admin(self._actor, "withdraw waivers")
-        standing = self._standing(key, rule)
-        if standing.waiver is None:
+        reason, header = validate_reason(reason), self._header(self._clock())
+        standings = [(key_id, self._standing(key_id, rule)) for key_id in (key.key_id, *others)]
+        withdrawn = [
+            Decision(
+                standing.stream_id,
+                standing.version + 1,
+                WaiverWithdrawn(*header, key_id, rule, reason, on_behalf_of_id=self._actor.on_behalf_of),
+            )
+            for key_id, standing in standings
+            if standing.waiver is not None
+        ]
+        if not withdrawn:
             raise NotFound(f"{rule} is not waived for this key; `keyledger waivers` lists what is")
-        event = WaiverWithdrawn(
-            *self._header(self._clock()),
-            key_id=key.key_id,
-            rule=rule,
-            reason=validate_reason(reason),
-            on_behalf_of_id=self._actor.on_behalf_of,
-        )
-        self._streams.append([Decision(standing.stream_id, standing.version + 1, event)])
+        self._streams.append(withdrawn)
 
-    def _standing(self, key: Credential, rule: str) -> _Standing:
-        stream_id = ids.hashed_id("waiver", self._org.id, key.key_id, rule)
+    def _standing(self, key_id: bytes, rule: str) -> _Standing:
+        stream_id = ids.hashed_id("waiver", self._org.id, key_id, rule)
         version, waiver = 0, None
         for version, event in self._streams.events(stream_id):  # noqa: B007 - the last counts
             waiver = event if isinstance(event, FindingWaived) else None

@@ -76,6 +76,12 @@ class View:
         """The ids of other names of keys, with those of the keys."""
         return read_links(self._rows, self._organization_id)
 
+    def other_names(self, key_id: bytes) -> list[bytes]:
+        """The other ids under which the same key is known."""
+        links = self.aliases()
+        main = links.get(key_id, key_id)
+        return sorted({main, *(alias for alias, key in links.items() if key == main)} - {key_id})
+
     def reporters(self) -> list[Reporter]:
         """Who declared coverage, and of what, by name."""
         return read_reporters(self._rows, self._organization_id)

@@ -1,15 +1,17 @@
 """Audits, findings, waivers, rotations and members over HTTP: the same truth as by the command line."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from audit_cli.event_wording import describe
+from http_api.settings import ServerSettings
 from ledger.errors import LedgerUnavailable
 from ledger.ids import format_id
 from projections.view import open_view
-from tests.http_api.served import Served
-from tests.office import DAY, HOUR
+from tests.http_api.served import Served, served
+from tests.office import DAY, HOUR, Office
 
 
 def test_findings_come_worst_first_in_pages_and_by_what_is_asked(api: Served) -> None:
@@ -82,6 +84,23 @@ def test_a_waived_finding_is_marked_until_the_waiver_is_withdrawn(api: Served) -
     assert (withdrawn.status_code, withdrawn.json()["waivers"]) == (200, [])
     assert status() == ["open"]
     assert api("POST", "/v1/waivers/withdraw", boss, body=asked).status_code == 404
+
+
+def test_the_policy_for_the_key_says_for_how_long_a_finding_is_waived(office: Office, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[[override]]\nname = "prod-*"\nmax_waiver = "1d"\n')
+    for name in ("prod-worker", "test-worker"):
+        office.key(name)
+    body = {"rule": "aged-key", "reason": "moves", "owner": "ops", "expires_in": "30d"}
+
+    with served(office, ServerSettings(office.address, policy=str(policy))) as api:
+        boss = api.key("keys:manage", name="boss-of-keys")
+        told = [
+            api("POST", "/v1/waivers", boss, body=body | {"key": name}).status_code
+            for name in ("prod-worker", "test-worker")
+        ]
+
+    assert told == [422, 201]
 
 
 def test_a_rotation_ends_where_nobody_would_notice(api: Served) -> None:
