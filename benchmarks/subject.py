@@ -8,7 +8,6 @@ from benchmarks.errors import NotMeasured
 from benchmarks.traffic import NOW, START
 from ledger.actor import Stamp
 from ledger.database import open_database
-from ledger.encoding import encode
 from ledger.events import Authentication, KeyUsed, MemberDetails
 from ledger.ledger import Ledger
 from ledger.observation import ExternalKey, Observation, observed_key_id
@@ -32,7 +31,7 @@ class Subject:
         self.actor = self.organization.claimed_actor(_ADMIN)
         self.on_postgresql = self.database.dialect.name == "postgresql"
         stamp = Stamp(self.organization.id, self.actor, NOW)
-        self._acceptance = Acceptance(stamp, os.urandom, set())
+        self._acceptance = Acceptance(stamp, os.urandom, {})
 
     def observe(self, count: int) -> list[bytes]:
         """Let the ledger know that many keys; returns their ids."""
@@ -56,7 +55,7 @@ class Subject:
                 self.stream_id(use),
                 1,
                 KeyUsed.topic,
-                encode(self._acceptance.event(use, self.key_id(use))),
+                self._acceptance.state(use, self.key_id(use)),
             )
             for position, use in enumerate(uses, first_position)
         ]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import URL, Connection, Engine, Select, Table
@@ -50,7 +51,7 @@ class Database:
         self.name = name
         self.address = address
         self.writable = writable
-        self._errors: tuple[type[Exception], ...] = (DBAPIError, *dialect.driver_errors)
+        self._explained = _Explained(self)
         # SQLite's own lock polls; threads of one process queue here instead, in order.
         self._queues = {lock: threading.Lock() for lock in Lock}
         if dialect.name == Sqlite.name:
@@ -109,18 +110,32 @@ class Database:
         self.dialect.close()
         self.engine.dispose()
 
-    @contextmanager
-    def explained(self) -> Iterator[None]:
-        """Tell what the database says in words of our own."""
-        try:
-            yield
-        except IntegrityError:
-            raise
-        except self._errors as error:
-            kind = ConnectionLost if self.dialect.is_lost(error) else LedgerUnavailable
+    def explained(self) -> "_Explained":
+        """Tell what the database says in a block in words of our own."""
+        return self._explained
+
+
+class _Explained:
+    """A block whose errors are told in our own words; a generator would cost every look-up a tenth."""
+
+    def __init__(self, database: Database) -> None:
+        self._name = database.name
+        self._dialect = database.dialect
+        self._errors: tuple[type[BaseException], ...] = (DBAPIError, *database.dialect.driver_errors)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, IntegrityError):
+            return
+        if isinstance(error, self._errors):
+            kind = ConnectionLost if self._dialect.is_lost(error) else LedgerUnavailable
             cause = error.orig or error if isinstance(error, DBAPIError) else error
-            raise kind(f"{self.name}: {self.dialect.remedy(cause)}") from error
-        except UnicodeEncodeError:
+            raise kind(f"{self._name}: {self._dialect.remedy(cause)}") from error
+        if isinstance(error, UnicodeEncodeError):
             raise InvalidInput("a text that was given is not Unicode; nothing is called that") from None
 
 

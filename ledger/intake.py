@@ -30,7 +30,7 @@ from ledger.observation import (
 )
 from ledger.outside import Told
 from ledger.repeats import Entry, Expected, Outcome, append_alone, append_once, entry_of
-from ledger.usage import Acceptance, Intake, Refusal, Texts, Use, check_not_future
+from ledger.usage import Acceptance, Intake, Refusal, Tails, Use, check_not_future
 
 BATCH_SIZE = 1000
 
@@ -92,7 +92,7 @@ class Recording:
         # Keys never leave the index, so what was known once is known.
         self._known = known
         self._ids: dict[ExternalKey, bytes] = {}
-        self._checked: set[Texts] = set()
+        self._tails: Tails = {}
         self._expected = Expected.NEW
 
     def run(self, items: Iterable[Item], on_refused: OnRefused, on_batch: OnBatch) -> Intake:
@@ -128,7 +128,7 @@ class Recording:
     def _prepare(self, items: Sequence[Told | Refusal]) -> _Batch:
         stamp = self._stamp()
         self._learn(items, stamp.organization_id)
-        acceptance = Acceptance(stamp, self._random_bytes, self._checked)
+        acceptance = Acceptance(stamp, self._random_bytes, self._tails)
         batch = _Batch([], [], stamp, items[-1].where)
         for item in items:
             said = item if isinstance(item, Refusal) else self._entry(item, stamp, acceptance)
@@ -208,12 +208,11 @@ class Recording:
         return key_id
 
     def _entry(self, item: Told, stamp: Stamp, acceptance: Acceptance) -> Entry[Told] | Refusal:
-        event: Event
         try:
             if isinstance(item, Use):
                 key = item.key
-                event = acceptance.event(item, key if key in self._known else self._key_of(item, stamp))
-                return entry_of(item, acceptance.stream_id(item), event)
+                state = acceptance.state(item, key if key in self._known else self._key_of(item, stamp))
+                return Entry(item, (acceptance.stream_id(item), 1, KeyUsed.topic, state))
             event = self._event(item, stamp)
             return entry_of(item, content_id(event), event)
         except InvalidInput as error:
@@ -259,7 +258,7 @@ class Recording:
 
 
 def _are_uses(entries: Sequence[Entry[Told]]) -> bool:
-    return all(isinstance(entry.event, KeyUsed) for entry in entries)
+    return all(entry.row[2] == KeyUsed.topic for entry in entries)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Told | Refusal]]:

@@ -1,7 +1,7 @@
 """Keys minted elsewhere, as a batch of intake speaks of them: met, indexed, linked to other names."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from sqlalchemy import Connection
@@ -59,16 +59,22 @@ def meet(
     """
     known = credentials.known(connection, stamp.organization_id, unknown)
     strangers = {key_id: seen for key_id, seen in unknown.items() if key_id not in known}
-    told = {entry.event.key_id for entry in entries if isinstance(entry.event, KeyObserved)}
+    told = {event.key_id for _, event in _observations(entries)}
     silent = [observed(seen, key_id, stamp) for key_id, seen in strangers.items() if key_id not in told]
     recorder.append(connection, [entry_of(None, content_id(event), event).row for event in silent])
     credentials.index_observed(connection, silent)
     return strangers
 
 
+def _observations(entries: Iterable[Entry[Told]]) -> Iterator[tuple[Entry[Told], KeyObserved]]:
+    for entry in entries:
+        if entry.topic == KeyObserved.topic and isinstance(event := entry.event, KeyObserved):
+            yield entry, event
+
+
 def index(connection: Connection, stored: Sequence[Entry[Told]], stamp: Stamp) -> list[Entry[Told]]:
     """Index what was said of outside keys; returns the links that follow from it."""
-    told = [(entry, entry.event) for entry in stored if isinstance(entry.event, KeyObserved)]
+    told = list(_observations(stored))
     if not told:
         return []
     credentials.index_observed(connection, [event for _, event in told])

@@ -202,8 +202,7 @@ def _append_at_once(
     with engine.connect() as connection:
         driver: psycopg.Connection[Any] = cast("Any", connection.connection.driver_connection)
         try:
-            on_wait()
-            appended = _run_together(driver, statement, values)
+            appended = _run_together(driver, statement, values, on_wait)
             return appended.fetchall() if appended.description else ()
         except psycopg.IntegrityError as error:
             raise IntegrityError(str(error)) from error
@@ -214,7 +213,7 @@ def _append_at_once(
 
 
 def _run_together(
-    driver: "psycopg.Connection[Any]", statement: LiteralString, values: Mapping[str, object]
+    driver: "psycopg.Connection[Any]", statement: LiteralString, values: Mapping[str, object], on_wait: OnWait
 ) -> "psycopg.Cursor[Any]":
     failed: psycopg.Error | None = None
     appended = driver.cursor()
@@ -224,6 +223,9 @@ def _run_together(
             appended.execute(statement, values)
             # Not by `commit`, which would wait for the answer here.
             driver.execute("COMMIT")
+            # All is on its way before others get the interpreter, which they would keep meanwhile.
+            driver.pgconn.flush()
+            on_wait()
         except psycopg.Error as error:
             # Raised below: to leave the pipeline with it would log that what was sent after it was aborted.
             failed = error

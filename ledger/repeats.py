@@ -16,17 +16,30 @@ T = TypeVar("T")
 
 
 class Entry(msgspec.Struct, Generic[T], gc=False):
-    """An item on its way into the ledger, with the event that it becomes and the stream of it."""
+    """An item on its way into the ledger, with the row that it becomes: the only one of its stream."""
 
     item: T
-    stream_id: bytes
-    event: Event
     row: EventRow
+
+    @property
+    def stream_id(self) -> bytes:
+        """The stream that the item is alone in."""
+        return self.row[0]
+
+    @property
+    def topic(self) -> str:
+        """The kind of event that the item becomes."""
+        return self.row[2]
+
+    @property
+    def event(self) -> Event:
+        """The event that the item becomes."""
+        return decode(*self.row[2:])
 
 
 def entry_of(item: T, stream_id: bytes, event: Event) -> Entry[T]:
     """An entry with its row encoded."""
-    return Entry(item, stream_id, event, (stream_id, 1, event.topic, encode(event)))
+    return Entry(item, (stream_id, 1, event.topic, encode(event)))
 
 
 class Outcome(msgspec.Struct, Generic[T]):

@@ -8,21 +8,24 @@ import msgspec
 
 from ledger import ids
 from ledger.actor import Stamp
+from ledger.encoding import encode
 from ledger.errors import InvalidInput
 from ledger.events import KeyUsed, UseDetails
 from ledger.moments import MICROSECOND, format_moment
 from ledger.observation import ExternalKey
 from ledger.secret import SHORTEST_SECRET, refuse_secrets
+from ledger.use_shape import EARLIEST_PLAIN, plain_state, tail_of
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
 MAX_COUNT = 1_000_000_000
 MAX_TEXT = 512
 
-# Service, caller, reporter, address and agent.
-Texts: TypeAlias = tuple[str, str | None, str | None, str | None, str | None]
+# What plain uses say but for their moments (key, service, caller, reporter, address, agent, errors), with the
+# end of their states, which says it too.
+Tails: TypeAlias = dict[tuple[bytes, str, str | None, str | None, str | None, str | None, int], bytes]
 
 _FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
-_CHECKED_TEXTS = 10_000
+_TAILS_HELD = 20_000
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
@@ -127,45 +130,39 @@ def _check_long(text: str) -> None:
 
 
 class Acceptance:
-    """Makes events of the uses that are taken in under one stamp.
+    """Makes events of the uses that one actor tells, under one stamp.
 
-    Uses come by the million and say the same things of themselves again and again, so `checked` remembers
-    which texts were checked already.
+    Uses come by the million and say the same things of themselves again and again, so `tails` remembers what
+    was checked and encoded already.
     """
 
-    def __init__(self, stamp: Stamp, random_bytes: ids.RandomBytes, checked: set[Texts]) -> None:
+    def __init__(self, stamp: Stamp, random_bytes: ids.RandomBytes, tails: Tails) -> None:
         self._organization_id = stamp.organization_id
         self._recorded_at = stamp.recorded_at
-        self._latest = stamp.recorded_at + _FUTURE_TOLERANCE_US
+        self._plain_until = 0
+        if stamp.recorded_at >= EARLIEST_PLAIN:
+            self._plain_until = stamp.recorded_at + _FUTURE_TOLERANCE_US
         self._actor_id = stamp.actor.id
         self._authentication = stamp.actor.authentication
         self._random_bytes = random_bytes
-        self._checked = checked
+        self._tails = tails
 
-    def event(self, use: Use, key_id: bytes) -> KeyUsed:
-        """The event of a use; InvalidInput for one that cannot have happened as told."""
-        at, count, errors = use.occurred_at, use.count, use.error_count
-        if use.last_at is not None or count != 1 or not (0 <= at <= self._latest and 0 <= errors <= 1):
-            check_use(use, self._recorded_at)
-        self._check_texts(use)
-        personal = None
-        if use.source_ip is not None or use.user_agent is not None:
-            personal = UseDetails(use.source_ip, use.user_agent)
-        return KeyUsed(
-            at,
-            self._recorded_at,
-            self._organization_id,
-            self._actor_id,
-            self._authentication,
-            key_id,
-            use.service,
-            use.caller,
-            use.reporter,
-            personal,
-            count,
-            errors,
-            use.last_at,
-        )
+    def state(self, use: Use, key_id: bytes) -> bytes:
+        """The stored form of a use's event; InvalidInput for one that cannot have happened as told."""
+        at, errors = use.occurred_at, use.error_count
+        is_plain = use.count == 1 and use.last_at is None and 0 <= errors <= 1
+        if not is_plain or not EARLIEST_PLAIN <= at <= self._plain_until:
+            return encode(self._event(use, key_id))
+        said = (key_id, use.service, use.caller, use.reporter, use.source_ip, use.user_agent, errors)
+        tail = self._tails.get(said)
+        if tail is None:
+            state = encode(self._event(use, key_id))
+            if len(self._tails) >= _TAILS_HELD:
+                self._tails.clear()
+            self._tails[said] = tail_of(state)
+            return state
+        _check_given_id(use.given_id)
+        return plain_state(at, self._recorded_at, tail)
 
     def stream_id(self, use: Use) -> bytes:
         """The id of the use's own stream: derived from the reporter's id of it, or made up without one.
@@ -178,13 +175,30 @@ class Acceptance:
             return ids.timed_id(at, self._random_bytes(10))
         return ids.timed_id(at, ids.digest("use", self._organization_id, use.reporter, use.given_id, at))
 
-    def _check_texts(self, use: Use) -> None:
-        texts = (use.service, use.caller, use.reporter, use.source_ip, use.user_agent)
-        if texts not in self._checked:
-            check_texts(*texts)
-            if len(self._checked) >= _CHECKED_TEXTS:
-                self._checked.clear()
-            self._checked.add(texts)
-        given_id = use.given_id
-        if given_id is not None and (len(given_id) >= SHORTEST_SECRET or "\0" in given_id):
-            check_text(given_id)
+    def _event(self, use: Use, key_id: bytes) -> KeyUsed:
+        check_use(use, self._recorded_at)
+        check_texts(use.service, use.caller, use.reporter, use.source_ip, use.user_agent)
+        _check_given_id(use.given_id)
+        personal = None
+        if use.source_ip is not None or use.user_agent is not None:
+            personal = UseDetails(use.source_ip, use.user_agent)
+        return KeyUsed(
+            use.occurred_at,
+            self._recorded_at,
+            self._organization_id,
+            self._actor_id,
+            self._authentication,
+            key_id,
+            use.service,
+            use.caller,
+            use.reporter,
+            personal,
+            use.count,
+            use.error_count,
+            use.last_at,
+        )
+
+
+def _check_given_id(given_id: str | None) -> None:
+    if given_id is not None and (len(given_id) >= SHORTEST_SECRET or "\0" in given_id):
+        check_text(given_id)

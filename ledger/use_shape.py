@@ -20,6 +20,9 @@ _LIST_OF_THE_REST = b"\x9b"
 _KEY = slice(39, 55)
 _ERRORS = -2
 
+# Smaller numbers, as of the first minutes of 1970, take fewer bytes.
+EARLIEST_PLAIN = 1 << 32
+
 
 class Tail(msgspec.Struct, array_like=True, gc=False):
     """What a plain use says but for its moments, field for field."""
@@ -69,6 +72,16 @@ def plain_uses(states: Sequence[bytes], known: Collection[bytes]) -> PlainUses |
     if not all(map(_is_plain, filterfalse(known.__contains__, set(tails)))):
         return None
     return PlainUses(moments, tails)
+
+
+def tail_of(state: bytes) -> bytes:
+    """All that the state of a plain use says after the two moments."""
+    return state[_HEAD.size :]
+
+
+def plain_state(occurred_at: int, recorded_at: int, tail: bytes) -> bytes:
+    """The state of a plain use, neither of whose moments is before EARLIEST_PLAIN."""
+    return _HEAD.pack(_LIST_AND_NUMBER, occurred_at, _NUMBER, recorded_at) + tail
 
 
 def decode_tail(tail: bytes) -> Tail:

@@ -10,14 +10,13 @@ from ledger.database import Database, in_memory
 from ledger.dialect import Lock
 from ledger.errors import Conflict
 from ledger.event_store import max_position
+from projections.copying import copy_rows
 from projections.rebuild import rebuild
 from projections.stretch import BATCH_SIZE, apply_stretch, read_stretch
 from projections.tables import TABLES
 
 # Further behind, and by more than half, everything anew is sooner done than the rest batch by batch.
 FAR_BEHIND = 500_000
-
-COPIED_AT_ONCE = 5_000
 
 OnProgress: TypeAlias = Callable[[int, int], object]
 
@@ -106,6 +105,4 @@ def _ensure(database: Database) -> None:
 def _copy(source: Connection, target: Connection) -> None:
     target.execute(TABLES.progress.delete())
     for table in TABLES.metadata.sorted_tables:
-        found = source.execution_options(yield_per=COPIED_AT_ONCE).execute(select(table))
-        for part in found.mappings().partitions():
-            target.execute(table.insert(), [dict(row) for row in part])
+        copy_rows(source, target, table, select(table))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, select
 
 from ledger.database import Database, open_database
 from projections.catch_up import OnProgress, catch_up
-from projections.rebuild import Extent, fill
+from projections.rebuild import Extent, Target, fill
 from projections.tables import TABLES
 
 READ_AT_ONCE = 5_000
@@ -32,7 +32,7 @@ def differences(database: Database, on_progress: OnProgress | None = None) -> li
                 with fresh.write() as connection:
                     TABLES.create(connection)
                 position = TABLES.position(kept)
-                fill(database, TABLES, Extent(position, position), fresh.write, on_progress)
+                fill(database, Target(TABLES, fresh.write), Extent(position, position), on_progress)
                 with fresh.read() as connection:
                     tables = set(TABLES.metadata.sorted_tables) - {TABLES.progress}
                     in_order = sorted(tables, key=attrgetter("name"))

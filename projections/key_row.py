@@ -44,7 +44,10 @@ KeyFact = KeyCreated | KeyObserved | KeyLifeEvent
 
 
 class KeyRow(msgspec.Struct):
-    """A row of the table `keys`; the stamps remember which observation last said a thing."""
+    """A row of the table `keys`; the stamps remember which observation last said a thing.
+
+    As of any moment from `changed_at` on, the latest that any of its events tells of, the row was the same.
+    """
 
     key_id: bytes
     organization_id: bytes
@@ -76,6 +79,7 @@ class KeyRow(msgspec.Struct):
     owner_position: int | None = None
     expiry_position: int | None = None
     inventory_position: int | None = None
+    changed_at: int = 0
     state_stamp: bytes = b""
     name_stamp: bytes = b""
     owner_stamp: bytes = b""
@@ -83,6 +87,12 @@ class KeyRow(msgspec.Struct):
 
 def fold(row: KeyRow | None, stream_id: bytes, position: int, event: KeyFact) -> KeyRow:
     """The row after one more event; a row that was given is changed in place."""
+    row = _folded(row, stream_id, position, event)
+    row.changed_at = max(row.changed_at, event.occurred_at)
+    return row
+
+
+def _folded(row: KeyRow | None, stream_id: bytes, position: int, event: KeyFact) -> KeyRow:
     match event:
         case KeyCreated():
             return _created(stream_id, position, event)

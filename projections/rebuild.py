@@ -78,7 +78,7 @@ def rebuild(
             yield connection
 
     try:
-        fill(database, shadow, Extent(goal, goal), writing, on_progress)
+        fill(database, Target(shadow, writing), Extent(goal, goal), on_progress)
     finally:
         _keep_much(database)
     _keep_up(database, shadow, goal, writing)
@@ -100,18 +100,30 @@ class Extent(msgspec.Struct, frozen=True):
     past: int | None = None
 
 
+class Target(msgspec.Struct, frozen=True):
+    """New tables, and how to begin a transaction that fills them."""
+
+    tables: KeyTables
+    writing: Writing
+
+
 def fill(
     source: Database,
-    tables: KeyTables,
+    target: Target,
     extent: Extent,
-    writing: Writing,
     on_progress: OnProgress | None = None,
+    lives: Callable[[], int] | None = None,
 ) -> None:
-    """Bring new tables to a position, in transactions that are short for those who wait for the lock."""
+    """Bring new tables to a position, in transactions that are short for those who wait for the lock.
+
+    `lives` adds what is no use in another way than from all events, as `fill_lives` does.
+    """
+    tables, writing = target.tables, target.writing
+    lives = lives or partial(fill_lives, source, target, extent)
     wanted = [name for name in USE_TABLES if name + tables.suffix in tables.metadata.tables]
     until = extent.uses_until
     with _counting(source, extent, wanted) as answering:
-        latest_at = _fill_lives(source, tables, extent, writing) if tables.has_lives else 0
+        latest_at = lives() if tables.has_lives else 0
         passed: dict[int, int] = {}
         for answer in _explained(source, answering):
             match answer:
@@ -170,16 +182,16 @@ def _keep_much(database: Database) -> None:
             connection.exec_driver_sql(f"PRAGMA cache_size = -{sqlite.CACHE_KB}")
 
 
-def _fill_lives(source: Database, tables: KeyTables, extent: Extent, writing: Writing) -> int:
-    """Add what is no use; returns the latest moment that any of it tells of."""
+def fill_lives(source: Database, target: Target, extent: Extent) -> int:
+    """Add what is no use, from its events; returns the latest moment that any of it tells of."""
     clipped = None if extent.past is None else partial(clip, at=extent.past)
     position = latest_at = 0
     while position < extent.until:
         with source.read() as connection:
             end = lives_end(connection, position, extent.until, LIVES_AT_ONCE)
             batch = read_lives(connection, position, end, clipped)
-        with writing() as connection:
-            rows.apply(connection, tables, batch)
+        with target.writing() as connection:
+            rows.apply(connection, target.tables, batch)
         position, latest_at = end, max(latest_at, batch.latest_at)
     return latest_at
 

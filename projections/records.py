@@ -25,7 +25,7 @@ _STATES = {state.value: state for state in KeyState}
 
 # Columns that find events quickly; no record tells them.
 _UNREAD = ("low_position", "high_position")
-_STAMPS = ("state_stamp", "name_stamp", "owner_stamp")
+_STAMPS = ("changed_at", "state_stamp", "name_stamp", "owner_stamp")
 
 
 def read_members(connection: Connection, organization_id: bytes) -> list[MemberRow]:

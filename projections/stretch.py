@@ -1,10 +1,10 @@
 """A stretch of the ledger: what its events mean together, and how rows are brought past it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Select, select, text
 
 from ledger import use_scan
 from ledger.encoding import decode
@@ -22,7 +22,7 @@ BATCH_SIZE = 20_000
 Clip: TypeAlias = Callable[[Event], Event | None]
 
 # In so many words, for the index of lives to be matched with it.
-_NO_USE = text("topic <> 'key-used/1'")
+NO_USE = text("topic <> 'key-used/1'")
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -45,8 +45,19 @@ def read_stretch(connection: Connection, after: int, end: int) -> Stretch:
 
 def read_lives(connection: Connection, after: int, end: int, clip: Clip | None = None) -> Batch:
     """What the events in a stretch that are no uses mean."""
+    query = select_events().where(events.c.position > after, events.c.position <= end, NO_USE)
+    return meaning_of(connection.execute(query.order_by(events.c.position)), clip)
+
+
+def select_events() -> Select[Any]:
+    """What `meaning_of` takes: positions, streams, topics and states."""
+    return select(events.c.position, events.c.originator_id, events.c.topic, events.c.state)
+
+
+def meaning_of(found: Iterable[Any], clip: Clip | None = None) -> Batch:
+    """What stored events that are no uses mean together, each as far as it is left."""
     batch = Batch()
-    for position, stream_id, topic, state in _lives(connection, after, end):
+    for position, stream_id, topic, state in found:
         event: Event | None = decode(topic, state)
         if clip is not None and event is not None:
             event = clip(event)
@@ -57,7 +68,7 @@ def read_lives(connection: Connection, after: int, end: int, clip: Clip | None =
 
 def lives_end(connection: Connection, after: int, end: int, limit: int) -> int:
     """Where a stretch ends that begins after a position and holds no more events that are no uses."""
-    query = select(events.c.position).where(events.c.position > after, events.c.position <= end, _NO_USE)
+    query = select(events.c.position).where(events.c.position > after, events.c.position <= end, NO_USE)
     found = connection.execute(query.order_by(events.c.position).offset(limit - 1).limit(1)).scalar()
     return end if found is None else int(found)
 
@@ -89,9 +100,3 @@ def bring_to_end(connection: Connection, tables: KeyTables, after: int, goal: in
         apply_stretch(connection, tables, stretch)
         after = stretch.end
     return goal
-
-
-def _lives(connection: Connection, after: int, end: int) -> Iterator[Any]:
-    query = select(events.c.position, events.c.originator_id, events.c.topic, events.c.state)
-    query = query.where(events.c.position > after, events.c.position <= end, _NO_USE)
-    yield from connection.execute(query.order_by(events.c.position))

@@ -23,7 +23,7 @@ from projections.members import MemberRow
 from projections.tallies import Tally
 
 # Raise it whenever a table or the meaning of a column changes: the next reader then rebuilds.
-READ_MODEL_VERSION = 5
+READ_MODEL_VERSION = 6
 
 _COLUMN_TYPES: dict[type, type[TypeEngine[Any]] | TypeEngine[Any]] = {
     bytes: LargeBinary,

@@ -14,6 +14,8 @@ MAX_LINE = 64 * 1024
 
 PauseT = TypeVar("PauseT")
 Resolve: TypeAlias = Callable[[str], bytes | None]
+# Key, service, caller, reporter, address and agent.
+Texts: TypeAlias = tuple[str | None, ...]
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -37,7 +39,8 @@ class Line(msgspec.Struct, forbid_unknown_fields=True):
 
 _REQUIRED = ("key", "service", "occurred_at")
 _ALLOWED = Line.__struct_fields__
-_TEXTS = ("service", "id", "caller", "reporter", "source_ip", "user_agent")
+_TEXTS = ("service", "caller", "reporter", "source_ip", "user_agent")
+_CHECKED_TEXTS = 10_000
 
 _EXAMPLE = '{"key": "billing-prod", "service": "payments", "occurred_at": "2024-05-31T12:00:00Z"}'
 
@@ -53,7 +56,7 @@ def read_uses(
     that an id, the start of one or a name means, None for an unknown one. It is asked for every line, so it
     should remember. `files.bounded_lines` keeps memory bounded.
     """
-    number = 0
+    number, checked = 0, set[Texts]()
     for line in lines:
         if not isinstance(line, bytes):
             yield line
@@ -62,13 +65,13 @@ def read_uses(
         if number <= skip or line.isspace() or not line:
             continue
         try:
-            yield _use(_line(line), resolve, number)
+            yield _use(_line(line), resolve, checked, number)
         except Refused as error:
             yield Refusal(number, mask_secrets(str(error)))
 
 
-def _use(line: Line, resolve: Resolve, number: int) -> Use:
-    _check_texts(line)
+def _use(line: Line, resolve: Resolve, checked: set[Texts], number: int) -> Use:
+    _check_texts(line, checked)
     key = resolve(line.key)
     if key is None:
         raise InvalidInput(
@@ -102,15 +105,25 @@ def _error_count(line: Line) -> int:
     return line.error_count
 
 
-def _check_texts(line: Line) -> None:
-    if not line.key:
-        raise InvalidInput("key is empty; give the key's id or name")
-    if holds_secret(line.key):
-        raise InvalidInput("that is a secret, not a key id; give the key's id or name")
-    for field in _TEXTS:
-        text = getattr(line, field)
-        if text is not None and holds_secret(text):
-            raise InvalidInput(f"{field} holds a secret; leave it out and rotate that key")
+def _check_texts(line: Line, checked: set[Texts]) -> None:
+    """Refuse a secret in any text; `checked` are those that most lines say again."""
+    texts = (line.key, line.service, line.caller, line.reporter, line.source_ip, line.user_agent)
+    if texts not in checked:
+        if not line.key:
+            raise InvalidInput("key is empty; give the key's id or name")
+        if holds_secret(line.key):
+            raise InvalidInput("that is a secret, not a key id; give the key's id or name")
+        for field, text in zip(_TEXTS, texts[1:], strict=True):
+            _refuse_secret(field, text)
+        if len(checked) >= _CHECKED_TEXTS:
+            checked.clear()
+        checked.add(texts)
+    _refuse_secret("id", line.id)
+
+
+def _refuse_secret(field: str, text: str | None) -> None:
+    if text is not None and holds_secret(text):
+        raise InvalidInput(f"{field} holds a secret; leave it out and rotate that key")
 
 
 def _line(text: bytes) -> Line:

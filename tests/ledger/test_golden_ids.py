@@ -50,7 +50,7 @@ def use(**changes: object) -> Use:
 
 
 def identified(**changes: object) -> bytes:
-    return Acceptance(STAMP, no_randomness, set()).stream_id(use(**changes))
+    return Acceptance(STAMP, no_randomness, {}).stream_id(use(**changes))
 
 
 VALUES: dict[str, Callable[[], bytes | str]] = {
@@ -65,9 +65,9 @@ VALUES: dict[str, Callable[[], bytes | str]] = {
     "use-stream-id": identified,
     "use-stream-id-without-a-reporter": lambda: identified(reporter=None),
     "use-stream-id-of-another-moment": lambda: identified(occurred_at=AT + 1),
-    "use-stream-id-without-a-given-id": lambda: Acceptance(
-        STAMP, lambda count: HASHED[:count], set()
-    ).stream_id(use(given_id=None)),
+    "use-stream-id-without-a-given-id": lambda: Acceptance(STAMP, lambda count: HASHED[:count], {}).stream_id(
+        use(given_id=None)
+    ),
     "content-id-of-an-observation": lambda: content_id(
         observed(Observation(OUTSIDE, AT, "cloudtrail", created_at=EARLIER, owner="zoe"), KEY, STAMP)
     ),

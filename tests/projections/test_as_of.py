@@ -1,11 +1,13 @@
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.database import Database
+from ledger.errors import WrongState
 from ledger.events import (
     Authentication,
     CoverageReported,
@@ -16,18 +18,22 @@ from ledger.events import (
     KeyState,
     KeyUsageSummarized,
     KeyUseDenied,
+    MemberDetails,
+    Role,
 )
+from ledger.ids import format_id
 from ledger.intake import Item
+from ledger.key_terms import CreatedKey, KeyChanges
 from ledger.moments import LATEST
 from ledger.observation import Coverage, Observation, UsageSummary
 from ledger.usage import Use
+from ledger.verdict import Presented
 from projections import past
 from projections.as_of import clip
 from projections.past import project_past
-from projections.rebuild import Extent, fill
-from projections.tables import KeyTables
+from projections.rebuild import Extent, Target, fill
 from projections.view import View, open_view
-from tests.office import DAY, START, Office, shown
+from tests.office import DAY, HOUR, START, Office, shown
 from tests.place import Place
 from tests.projections.histories import MOMENTS, OUTSIDE, outside_items
 
@@ -149,6 +155,75 @@ def test_the_past_is_what_a_ledger_of_that_time_would_show(
         assert seen == {(r.external_id, r.account): shown(r) for r in then.records().values()}
 
 
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["create", "rename", "own", "disable", "enable", "rotate", "revoke", "use", "check", "leave"]
+        ),
+        st.integers(0, 3),
+        st.integers(0, 60),
+    ),
+    max_size=25,
+)
+
+
+def live(office: Office, deed: str, key: CreatedKey) -> CreatedKey | None:
+    """Do one deed to a key, as far as it may be done; the key that it makes."""
+    ledger, org, ada = office.ledger, office.org, office.ada
+    credential = ledger.find_key(org, format_id(key.id))
+    match deed:
+        case "create":
+            return office.key()
+        case "rename":
+            ledger.change_key(org, ada, credential, KeyChanges(name=f"at-{office.now}"))
+        case "own":
+            ledger.change_key(org, ada, credential, KeyChanges(owner="team payments"))
+        case "disable":
+            ledger.disable_key(org, ada, credential)
+        case "enable":
+            ledger.enable_key(org, ada, credential)
+        case "rotate":
+            return ledger.rotate_key(org, ada, credential).successor
+        case "revoke":
+            ledger.revoke_key(org, ada, credential)
+        case "use":
+            office.use(key, office.now - HOUR, count=2, last_at=office.now)
+        case "check":
+            ledger.check(key.secret, Presented("payments"))
+        case _:
+            ledger.add_member(org, ada, MemberDetails(f"{office.now}@example.com"), Role.MEMBER)
+    return None
+
+
+@settings(max_examples=25)
+@given(steps=STEPS, at=MOMENTS)
+def test_keys_as_they_stand_and_their_events_tell_the_same_past(
+    place: Place, steps: list[tuple[str, int, int]], at: int
+) -> None:
+    with place.ledger() as address, closing(Office(address, START - 41 * DAY)) as office:
+        keys = [office.key()]
+        for deed, number, hours in steps:
+            office.now += hours * HOUR
+            with suppress(WrongState):
+                keys += filter(None, [live(office, deed, keys[number % len(keys)])])
+        office.ledger.settle()
+        last = office.ledger.recorder.max_notification_id() or 0
+
+        by_events = seen_in(office, at, project_past(office.database, at, last))
+        with open_view(office.database, office.id, LATEST):
+            pass  # which makes the rows
+        by_rows = seen_in(office, at, project_past(office.database, at, last))
+
+    assert by_rows == by_events
+
+
+def seen_in(office: Office, at: int, kept: Database) -> object:
+    with kept.read() as rows, office.database.read() as ledger:
+        view = View(rows, ledger, office.id, at)
+        records = view.records()
+        return records, view.members(), [view.timeline(record.id) for record in records]
+
+
 def test_a_view_of_the_past_reads_no_use_beyond_the_last_of_those_days(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,9 +237,9 @@ def test_a_view_of_the_past_reads_no_use_beyond_the_last_of_those_days(
         office.record(uses)
     asked: list[Extent] = []
 
-    def filled(source: Database, tables: KeyTables, extent: Extent, *more: Any) -> None:  # noqa: ANN401
+    def filled(source: Database, target: Target, extent: Extent, *more: Any) -> None:  # noqa: ANN401
         asked.append(extent)
-        fill(source, tables, extent, *more)
+        fill(source, target, extent, *more)
 
     monkeypatch.setattr(past, "fill", filled)
 
