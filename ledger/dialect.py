@@ -60,8 +60,11 @@ class Dialect(Protocol):
         Raises eventsourcing's IntegrityError where a place in a stream is taken; that ends the transaction.
         """
 
-    def append_alone(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> None:
-        """Insert rows of one kind at the end, all or none, in a transaction of their own.
+    def pack(self, rows: Sequence[EventRow]) -> Any:  # noqa: ANN401 - each database has its own form
+        """Rows of one kind in the form that `append_alone` takes."""
+
+    def append_alone(self, engine: Engine, batch: Any, on_wait: OnWait) -> None:  # noqa: ANN401 - as above
+        """Insert packed rows at the end, all or none, in a transaction of their own.
 
         Raises eventsourcing's IntegrityError where a place in a stream is taken.
         """

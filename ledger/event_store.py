@@ -46,13 +46,17 @@ class EventRecorder(ProcessRecorder):
             self.database.dialect.append(connection, last + 1, rows, on_wait)
         return last + len(rows)
 
-    def append_alone(self, rows: Sequence[EventRow], on_wait: OnWait) -> None:
+    def pack(self, rows: Sequence[EventRow]) -> Any:  # noqa: ANN401 - each database has its own form
+        """Rows of one kind as `append_alone` takes them, which can be done while others are stored."""
+        return self.database.dialect.pack(rows)
+
+    def append_alone(self, batch: Any, on_wait: OnWait) -> None:  # noqa: ANN401 - as above
         """Append rows of one kind in a transaction of their own, which is one turn with the database.
 
         Raises IntegrityError where a place is taken; nothing is stored then.
         """
         with self.database.in_turn(Lock.APPEND) as engine:
-            self.database.dialect.append_alone(engine, rows, on_wait)
+            self.database.dialect.append_alone(engine, batch, on_wait)
 
     def append_free(self, rows: Sequence[EventRow], on_wait: OnWait) -> Collection[bytes]:
         """The same for the rows whose places are free, no two of one stream; returns their streams."""

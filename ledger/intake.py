@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 from eventsourcing.persistence import IntegrityError
@@ -15,7 +15,7 @@ from ledger.actor import Stamp
 from ledger.dialect import OnWait
 from ledger.errors import InvalidInput
 from ledger.event_store import EventRecorder
-from ledger.events import Event, KeyUsed
+from ledger.events import Event
 from ledger.observation import (
     Coverage,
     ExternalKey,
@@ -29,7 +29,7 @@ from ledger.observation import (
     summarized,
 )
 from ledger.outside import Told
-from ledger.repeats import Entry, Expected, Outcome, append_alone, append_once, entry_of
+from ledger.repeats import Entry, Expected, Outcome, append_free, append_new, append_once, entry_of
 from ledger.usage import Acceptance, Intake, Refusal, Tails, Use, check_not_future
 
 BATCH_SIZE = 1000
@@ -56,12 +56,18 @@ Item: TypeAlias = Told | Refusal | Flush
 
 
 class _Batch(msgspec.Struct):
-    """Items on their way to the disk: what can be stored, what is refused, and where the last was read."""
+    """Items on their way to the disk: what can be stored, what is refused, and where the last was read.
+
+    Where all that can be stored are uses of keys that are known it is `familiar`; `packed` where all are
+    taken to be new, too.
+    """
 
     entries: list[Entry[Told]]
     refusals: list[Refusal]
     stamp: Stamp
     reached: str | int
+    familiar: bool = True
+    packed: object = None
 
 
 class _Stored(msgspec.Struct):
@@ -130,12 +136,28 @@ class Recording:
         self._learn(items, stamp.organization_id)
         acceptance = Acceptance(stamp, self._random_bytes, self._tails)
         batch = _Batch([], [], stamp, items[-1].where)
+        known, row, store = self._known, acceptance.row, batch.entries.append
         for item in items:
-            said = item if isinstance(item, Refusal) else self._entry(item, stamp, acceptance)
-            if isinstance(said, Refusal):
-                batch.refusals.append(said)
-            else:
-                batch.entries.append(said)
+            try:
+                if isinstance(item, Use):
+                    key: Any = item.key
+                    if key not in known:
+                        key = self._key_of(item, stamp)
+                        batch.familiar = batch.familiar and key in known
+                    store(Entry(item, row(item, key)))
+                elif isinstance(item, Refusal):
+                    batch.refusals.append(item)
+                else:
+                    batch.familiar = False
+                    event = self._event(item, stamp)
+                    store(entry_of(item, content_id(event), event))
+            except InvalidInput as error:
+                batch.refusals.append(Refusal(item.where, str(error)))
+            except UnicodeEncodeError:
+                told = "a text in it is not Unicode and cannot be stored"
+                batch.refusals.append(Refusal(item.where, told))
+        if batch.familiar and batch.entries and self._expected is Expected.NEW:
+            batch.packed = self._recorder.pack([entry.row for entry in batch.entries])
         return batch
 
     def _hand_over(self, writer: ThreadPoolExecutor, batch: _Batch) -> "Future[_Stored]":
@@ -170,10 +192,11 @@ class Recording:
 
     def _store_as(self, expected: Expected, batch: _Batch, on_wait: OnWait) -> _Stored:
         entries, stamp = batch.entries, batch.stamp
+        if batch.packed and expected is Expected.NEW:
+            return self._stored(batch, append_new(self._recorder, entries, batch.packed, on_wait), 0)
+        if batch.familiar and expected is not Expected.OUR_OWN:
+            return self._stored(batch, append_free(self._recorder, entries, on_wait), 0)
         unknown = outside.unheard_of([entry.item for entry in entries], stamp.organization_id, self._known)
-        if expected is not Expected.OUR_OWN and not unknown and _are_uses(entries):
-            outcome = append_alone(self._recorder, entries, expected, on_wait)
-            return self._stored(batch, outcome, 0)
         with self._recorder.database.write() as connection:
             strangers = outside.meet(connection, self._recorder, unknown, entries, stamp) if unknown else {}
             outcome = append_once(connection, self._recorder, entries, expected, on_wait)
@@ -206,19 +229,6 @@ class Recording:
             check_texts(key)
             key_id = self._ids[key] = observed_key_id(organization_id, key)
         return key_id
-
-    def _entry(self, item: Told, stamp: Stamp, acceptance: Acceptance) -> Entry[Told] | Refusal:
-        try:
-            if isinstance(item, Use):
-                key = item.key
-                state = acceptance.state(item, key if key in self._known else self._key_of(item, stamp))
-                return Entry(item, (acceptance.stream_id(item), 1, KeyUsed.topic, state))
-            event = self._event(item, stamp)
-            return entry_of(item, content_id(event), event)
-        except InvalidInput as error:
-            return Refusal(item.where, str(error))
-        except UnicodeEncodeError:
-            return Refusal(item.where, "a text in it is not Unicode and cannot be stored")
 
     def _event(self, item: Observation | UsageSummary | Coverage, stamp: Stamp) -> Event:
         check_texts(item)
@@ -255,10 +265,6 @@ class Recording:
         intake.observations += len(outcome.stored) - kept
         intake.keys_registered += stored.keys_registered
         return refused
-
-
-def _are_uses(entries: Sequence[Entry[Told]]) -> bool:
-    return all(entry.row[2] == KeyUsed.topic for entry in entries)
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Told | Refusal]]:

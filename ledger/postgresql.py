@@ -120,11 +120,18 @@ class Postgresql:
         except psycopg.IntegrityError as error:
             raise IntegrityError(str(error)) from error
 
-    def append_alone(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> None:
-        _append_at_once(engine, _APPEND_ALONE, rows, on_wait)
+    def pack(self, rows: Sequence[EventRow]) -> Mapping[str, object]:
+        _, version, topic, _ = rows[0]
+        stream_ids, _, _, states = zip(*rows, strict=True)
+        arrays = {"ids": ByteaArray(stream_ids), "states": ByteaArray(states)}
+        return {"version": version, "topic": topic} | arrays
+
+    def append_alone(self, engine: Engine, batch: Mapping[str, object], on_wait: OnWait) -> None:
+        _append_at_once(engine, _APPEND_ALONE, batch, on_wait)
 
     def append_free(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> Collection[bytes]:
-        return {stream_id for (stream_id,) in _append_at_once(engine, _APPEND_FREE, rows, on_wait)}
+        appended = _append_at_once(engine, _APPEND_FREE, self.pack(rows), on_wait)
+        return {stream_id for (stream_id,) in appended}
 
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         return connection.exec_driver_sql(_STANDING, (list(stream_ids),)).all()
@@ -188,17 +195,9 @@ class NotificationWatch:
 
 
 def _append_at_once(
-    engine: Engine, statement: LiteralString, rows: Sequence[EventRow], on_wait: OnWait
+    engine: Engine, statement: LiteralString, values: Mapping[str, object], on_wait: OnWait
 ) -> Sequence[Sequence[Any]]:
     """Lock, append and commit, sent together: no client is waited for while the lock is held."""
-    _, version, topic, _ = rows[0]
-    stream_ids, _, _, states = zip(*rows, strict=True)
-    values = {
-        "version": version,
-        "topic": topic,
-        "ids": ByteaArray(stream_ids),
-        "states": ByteaArray(states),
-    }
     with engine.connect() as connection:
         driver: psycopg.Connection[Any] = cast("Any", connection.connection.driver_connection)
         try:

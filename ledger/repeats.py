@@ -96,13 +96,19 @@ def append_once(
     return outcome
 
 
-def append_alone(
-    recorder: EventRecorder, entries: Sequence[Entry[T]], expected: Expected, on_wait: OnWait
+def append_new(
+    recorder: EventRecorder, entries: Sequence[Entry[T]], packed: object, on_wait: OnWait
 ) -> Outcome[T]:
-    """As `append_once` does, in a transaction of its own; for entries of one kind, none tried before."""
-    if expected is Expected.NEW:
-        recorder.append_alone([entry.row for entry in entries], on_wait)
-        return Outcome(list(entries), [], [])
+    """Append entries of one kind, packed by the recorder, in a transaction of their own.
+
+    IntegrityError says that the stream of one is taken; then nothing is appended.
+    """
+    recorder.append_alone(packed, on_wait)
+    return Outcome(list(entries), [], [])
+
+
+def append_free(recorder: EventRecorder, entries: Sequence[Entry[T]], on_wait: OnWait) -> Outcome[T]:
+    """Append those entries of one kind whose streams are free, in a transaction of their own."""
     firsts: dict[bytes, Entry[T]] = {}
     for entry in entries:
         firsts.setdefault(entry.stream_id, entry)

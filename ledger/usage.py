@@ -8,6 +8,7 @@ import msgspec
 
 from ledger import ids
 from ledger.actor import Stamp
+from ledger.dialect import EventRow
 from ledger.encoding import encode
 from ledger.errors import InvalidInput
 from ledger.events import KeyUsed, UseDetails
@@ -146,6 +147,11 @@ class Acceptance:
         self._authentication = stamp.actor.authentication
         self._random_bytes = random_bytes
         self._tails = tails
+
+    def row(self, use: Use, key_id: bytes) -> EventRow:
+        """The row that a use becomes; InvalidInput for one that cannot have happened as told."""
+        state = self.state(use, key_id)
+        return (self.stream_id(use), 1, KeyUsed.topic, state)
 
     def state(self, use: Use, key_id: bytes) -> bytes:
         """The stored form of a use's event; InvalidInput for one that cannot have happened as told."""

@@ -1,5 +1,6 @@
 """Uses taken apart by bytes tell what they tell when decoded; whatever is not alike is left to decoding."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from ledger.encoding import encode
 from ledger.events import Authentication, KeyUsed, UseDetails
 from ledger.use_scan import decode_uses
-from ledger.use_shape import decode_tail, plain_uses
+from ledger.use_shape import decode_tail, plain_state, plain_uses, tail_of
 
 MOMENT = 1_767_225_600_000_000
 IDS = st.binary(min_size=16, max_size=16)
@@ -89,3 +90,14 @@ def test_what_is_known_is_not_decoded_again() -> None:
     (tail,) = (plain_uses([state], ()) or pytest.fail("it is plain")).tails
 
     assert plain_uses([state], {tail}) == plain_uses([state], ())
+
+
+@given(uses(), st.integers(2**32, 2**63))
+def test_the_state_of_another_moment_has_the_same_tail(told: KeyUsed, at: int) -> None:
+    state = encode(told)
+    if plain_uses([state], ()) is None:
+        return
+
+    moved = msgspec.structs.replace(told, occurred_at=at, recorded_at=at + 1)
+
+    assert plain_state(at, at + 1, tail_of(state)) == encode(moved)
