@@ -133,15 +133,18 @@ class Recording:
 
     def _prepare(self, items: Sequence[Told | Refusal]) -> _Batch:
         stamp = self._stamp()
-        self._learn(items, stamp.organization_id)
         acceptance = Acceptance(stamp, self._random_bytes, self._tails)
         batch = _Batch([], [], stamp, items[-1].where)
         known, row, store = self._known, acceptance.row, batch.entries.append
+        asked = False
         for item in items:
             try:
                 if isinstance(item, Use):
                     key: Any = item.key
                     if key not in known:
+                        if not asked:
+                            self._learn(items, stamp.organization_id)
+                            asked = True
                         key = self._key_of(item, stamp)
                         batch.familiar = batch.familiar and key in known
                     store(Entry(item, row(item, key)))
@@ -219,7 +222,7 @@ class Recording:
                 with self._recorder.database.read() as connection:
                     return credentials.known(connection, organization_id, asked)
 
-            self._known |= self._recorder.database.insist(known)
+            self._known.update(self._recorder.database.insist(known))
 
     def _key_id(self, key: bytes | ExternalKey, organization_id: bytes) -> bytes:
         if isinstance(key, bytes):
@@ -256,8 +259,10 @@ class Recording:
         intake, outcome = self.intake, stored.outcome
         conflicts = [Refusal(entry.item.where, _CONFLICT) for entry in outcome.conflicts]
         refused = stored.batch.refusals + conflicts
-        kept = sum(isinstance(entry.item, _COUNTED) for entry in outcome.stored)
-        duplicates = sum(isinstance(entry.item, _COUNTED) for entry in outcome.duplicates)
+        kept, duplicates = len(outcome.stored), len(outcome.duplicates)
+        if not stored.batch.familiar:
+            kept = sum(isinstance(entry.item, _COUNTED) for entry in outcome.stored)
+            duplicates = sum(isinstance(entry.item, _COUNTED) for entry in outcome.duplicates)
         intake.read += kept + duplicates + len(refused)
         intake.stored += kept
         intake.duplicates += duplicates

@@ -65,9 +65,9 @@ VALUES: dict[str, Callable[[], bytes | str]] = {
     "use-stream-id": identified,
     "use-stream-id-without-a-reporter": lambda: identified(reporter=None),
     "use-stream-id-of-another-moment": lambda: identified(occurred_at=AT + 1),
-    "use-stream-id-without-a-given-id": lambda: Acceptance(STAMP, lambda count: HASHED[:count], {}).stream_id(
-        use(given_id=None)
-    ),
+    "use-stream-id-without-a-given-id": lambda: Acceptance(
+        STAMP, lambda count: (HASHED[:10] * count)[:count], {}
+    ).stream_id(use(given_id=None)),
     "content-id-of-an-observation": lambda: content_id(
         observed(Observation(OUTSIDE, AT, "cloudtrail", created_at=EARLIER, owner="zoe"), KEY, STAMP)
     ),
