@@ -204,8 +204,18 @@ def _fields(placed: Iterable[Placed[E]], table: Table) -> list[dict[str, object]
 
 def _select_in(connection: Connection, table: Table, column: str, values: Iterable[bytes]) -> list[Any]:
     wanted = list(values)
+    if connection.dialect.name != SQLITE:
+        return list(connection.exec_driver_sql(_look_up_each(table, column), (wanted,)))
     found: list[Any] = []
     for start in range(0, len(wanted), _CHUNK):
         query = select(table).where(table.c[column].in_(wanted[start : start + _CHUNK]))
         found.extend(connection.execute(query))
     return found
+
+
+def _look_up_each(table: Table, column: str) -> str:
+    """By index, which LIMIT makes sure of: of a table that is being filled the planner knows nothing."""
+    names = ", ".join(table.c.keys())
+    return f"""
+        SELECT found.* FROM unnest(%b::bytea[]) AS asked (id) CROSS JOIN LATERAL
+            (SELECT {names} FROM {table.name} WHERE {column} = asked.id LIMIT 1) AS found"""  # noqa: S608 - ours
