@@ -6,13 +6,14 @@ from typing import TypeAlias
 
 from benchmarks.errors import NotMeasured
 from benchmarks.traffic import NOW, START
+from ledger.acceptance import Acceptance
 from ledger.actor import Stamp
 from ledger.database import open_database
 from ledger.events import Authentication, KeyUsed, MemberDetails
 from ledger.ledger import Ledger
 from ledger.observation import ExternalKey, Observation, observed_key_id
 from ledger.schema import create_schema
-from ledger.usage import Acceptance, Use
+from ledger.usage import Use
 
 # position, originator_id, originator_version, topic, state
 Row: TypeAlias = tuple[int, bytes, int, str, bytes]

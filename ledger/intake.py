@@ -11,6 +11,7 @@ import msgspec
 from eventsourcing.persistence import IntegrityError
 
 from ledger import credentials, ids, outside
+from ledger.acceptance import Acceptance, Tails
 from ledger.actor import Stamp
 from ledger.dialect import OnWait
 from ledger.errors import InvalidInput
@@ -30,7 +31,7 @@ from ledger.observation import (
 )
 from ledger.outside import Told
 from ledger.repeats import Entry, Expected, Outcome, append_free, append_new, append_once, entry_of
-from ledger.usage import Acceptance, Intake, Refusal, Tails, Use, check_not_future
+from ledger.usage import Intake, Refusal, Use, check_not_future
 
 BATCH_SIZE = 1000
 

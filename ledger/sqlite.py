@@ -232,7 +232,9 @@ def reading_uri(path: Path) -> str:
 
 def open_memory() -> Engine:
     """An engine on a private database that lives as long as it."""
-    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    # With addresses as URIs, so that a file can be attached that may only be read.
+    how = {"check_same_thread": False, "uri": True}
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args=how)
     _prepare(engine)
     return engine
 

@@ -6,29 +6,16 @@ from typing import TypeAlias
 
 import msgspec
 
-from ledger import ids
-from ledger.actor import Stamp
-from ledger.dialect import EventRow
-from ledger.encoding import encode
 from ledger.errors import InvalidInput
-from ledger.events import KeyUsed, UseDetails
 from ledger.moments import MICROSECOND, format_moment
 from ledger.observation import ExternalKey
 from ledger.secret import SHORTEST_SECRET, refuse_secrets
-from ledger.use_shape import EARLIEST_PLAIN, plain_state, tail_of
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
 MAX_COUNT = 1_000_000_000
 MAX_TEXT = 512
 
-# What plain uses say but for their moments (key, service, caller, reporter, address, agent, errors), with the
-# end of their states, which says it too.
-Tails: TypeAlias = dict[tuple[bytes, str, str | None, str | None, str | None, str | None, int], bytes]
-
-_FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
-_TAILS_HELD = 20_000
-_RANDOM_BYTES = 10
-_DRAWN_AT_ONCE = 100
+FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
@@ -87,7 +74,7 @@ class Intake(msgspec.Struct):
 
 def check_not_future(at: int, now: int) -> None:
     """Raise InvalidInput for a moment that lies further ahead than clocks may differ."""
-    if at > now + _FUTURE_TOLERANCE_US:
+    if at > now + FUTURE_TOLERANCE_US:
         raise InvalidInput(
             f"{format_moment(at)} is in the future: it is {format_moment(now)} here"
             " and 5 minutes ahead is the most that is accepted; check the clock of the sender"
@@ -130,90 +117,3 @@ def _check_long(text: str) -> None:
     refuse_secrets("what was said of the use", text)
     if len(text) > MAX_TEXT:
         raise InvalidInput(f"{text[:20]!r}... has {len(text)} characters; {MAX_TEXT} is the most")
-
-
-class Acceptance:
-    """Makes events of the uses that one actor tells, under one stamp.
-
-    Uses come by the million and say the same things of themselves again and again, so `tails` remembers what
-    was checked and encoded already.
-    """
-
-    def __init__(self, stamp: Stamp, random_bytes: ids.RandomBytes, tails: Tails) -> None:
-        self._organization_id = stamp.organization_id
-        self._recorded_at = stamp.recorded_at
-        self._plain_until = 0
-        if stamp.recorded_at >= EARLIEST_PLAIN:
-            self._plain_until = stamp.recorded_at + _FUTURE_TOLERANCE_US
-        self._actor_id = stamp.actor.id
-        self._authentication = stamp.actor.authentication
-        self._random_bytes = random_bytes
-        self._tails = tails
-        self._drawn: list[bytes] = []
-
-    def row(self, use: Use, key_id: bytes) -> EventRow:
-        """The row that a use becomes; InvalidInput for one that cannot have happened as told."""
-        state = self.state(use, key_id)
-        return (self.stream_id(use), 1, KeyUsed.topic, state)
-
-    def state(self, use: Use, key_id: bytes) -> bytes:
-        """The stored form of a use's event; InvalidInput for one that cannot have happened as told."""
-        at, errors = use.occurred_at, use.error_count
-        is_plain = use.count == 1 and use.last_at is None and 0 <= errors <= 1
-        if not is_plain or not EARLIEST_PLAIN <= at <= self._plain_until:
-            return encode(self._event(use, key_id))
-        said = (key_id, use.service, use.caller, use.reporter, use.source_ip, use.user_agent, errors)
-        tail = self._tails.get(said)
-        if tail is None:
-            state = encode(self._event(use, key_id))
-            if len(self._tails) >= _TAILS_HELD:
-                self._tails.clear()
-            self._tails[said] = tail_of(state)
-            return state
-        _check_given_id(use.given_id)
-        return plain_state(at, self._recorded_at, tail)
-
-    def stream_id(self, use: Use) -> bytes:
-        """The id of the use's own stream: derived from the reporter's id of it, or made up without one.
-
-        The organization, the reporter and the moment go into the hash, so a given id names one use of one
-        reporter at one moment, and nobody can take it from him.
-        """
-        at = use.occurred_at
-        if use.given_id is None:
-            return ids.timed_id(at, self._drawn.pop() if self._drawn else self._draw())
-        return ids.timed_id(at, ids.digest("use", self._organization_id, use.reporter, use.given_id, at))
-
-    def _draw(self) -> bytes:
-        # Many at once: to ask the system for each takes as long as all else that is done for a use.
-        drawn = self._random_bytes(_RANDOM_BYTES * _DRAWN_AT_ONCE)
-        self._drawn = [drawn[at : at + _RANDOM_BYTES] for at in range(0, len(drawn), _RANDOM_BYTES)]
-        return self._drawn.pop()
-
-    def _event(self, use: Use, key_id: bytes) -> KeyUsed:
-        check_use(use, self._recorded_at)
-        check_texts(use.service, use.caller, use.reporter, use.source_ip, use.user_agent)
-        _check_given_id(use.given_id)
-        personal = None
-        if use.source_ip is not None or use.user_agent is not None:
-            personal = UseDetails(use.source_ip, use.user_agent)
-        return KeyUsed(
-            use.occurred_at,
-            self._recorded_at,
-            self._organization_id,
-            self._actor_id,
-            self._authentication,
-            key_id,
-            use.service,
-            use.caller,
-            use.reporter,
-            personal,
-            use.count,
-            use.error_count,
-            use.last_at,
-        )
-
-
-def _check_given_id(given_id: str | None) -> None:
-    if given_id is not None and (len(given_id) >= SHORTEST_SECRET or "\0" in given_id):
-        check_text(given_id)

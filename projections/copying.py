@@ -4,13 +4,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table
 
-COPIED_AT_ONCE = 5_000
+from ledger.database import driver_rows
 
 
 def copy_rows(source: Connection, target: Connection, table: Table, query: Select[Any]) -> None:
     """Add what a query finds, which selects all columns of a table, to that table in a private database."""
     driver: Any = target.connection.driver_connection
     insert = f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.c))})"  # noqa: S608 - our own name
-    found = source.execute(query, execution_options={"yield_per": COPIED_AT_ONCE})
-    for part in found.partitions():
-        driver.executemany(insert, map(tuple, part))
+    driver.executemany(insert, driver_rows(source, query))

@@ -10,9 +10,9 @@ from ledger.schema import events
 from projections import rows
 from projections.as_of import clip
 from projections.catch_up import OnProgress
-from projections.copying import copy_rows
 from projections.key_row import KeyFact
 from projections.rebuild import LIVES_AT_ONCE, Extent, Target, fill, fill_lives
+from projections.settled import take_over
 from projections.stretch import NO_USE, meaning_of, select_events
 from projections.tables import TABLES
 from projections.use_counts import DAY_US
@@ -58,17 +58,12 @@ def _take_over_lives(database: Database, memory: Database, extent: Extent, at: i
 
     False, with nothing done, where there are no rows of that very position.
     """
-    keys, timeline = TABLES.keys, TABLES.timeline
     with database.read() as connection:
         if not TABLES.exist(connection):
             return False
         TABLES.hold(connection)
-        if TABLES.position(connection) != extent.until:
+        if TABLES.position(connection) != extent.until or not take_over(connection, database, memory, at):
             return False
-        with memory.write() as target:
-            copy_rows(connection, target, keys, select(keys).where(keys.c.changed_at <= at))
-            # As a whole: whoever reads it leaves out what came later.
-            copy_rows(connection, target, timeline, select(timeline))
         for query in (_lives_changed_since(at), _all_but_lives(extent.until)):
             _tell(connection, query, memory, at)
     return True
@@ -89,6 +84,7 @@ def _tell(connection: Connection, query: Select[Any], memory: Database, at: int)
     query = query.order_by(events.c.position)
     for part in connection.execute(query, execution_options={"yield_per": LIVES_AT_ONCE}).partitions():
         batch = meaning_of(part, partial(clip, at=at))
+        # It was taken over as a whole.
         batch.timeline.clear()
         with memory.write() as target:
             rows.apply(target, TABLES, batch)

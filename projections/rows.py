@@ -51,10 +51,15 @@ def add(connection: Connection, table: Table, piece: Piece) -> None:
     names = table.c.keys()
     if connection.dialect.name == SQLITE:
         values = f"VALUES ({', '.join('?' * len(names))})"
-        driver.executemany(_upsert(table, values), zip(*piece.columns, strict=True))
+        driver.executemany(_upsert(table, values), zip(*map(_bindable, piece.columns), strict=True))
     else:
         columns = [list(column) for column in piece.columns]
         driver.execute(_upsert(table, f"SELECT * FROM unnest({_arrays(table.c)})"), columns)  # noqa: S608 - ours
+
+
+def _bindable(column: Sequence[object]) -> Iterable[object]:
+    """As bytearrays, which SQLite's driver takes as they are: for bytes it looks for an adapter first."""
+    return map(bytearray, column) if isinstance(column[0], bytes) else column  # type: ignore[arg-type]
 
 
 def add_if_new(connection: Connection, table: Table, piece: Piece) -> bool:
@@ -153,7 +158,13 @@ def _replace(connection: Connection, table: Table, structs: Iterable[msgspec.Str
     upsert = upsert.on_conflict_do_update(
         index_elements=keys, set_={name: upsert.excluded[name] for name in rows[0] if name not in keys}
     )
-    _execute_many(connection, upsert, rows)
+    # What is unknown is left out: to hand over a NULL takes SQLite's driver longer than to store it.
+    alike: dict[tuple[str, ...], list[dict[str, object]]] = defaultdict(list)
+    for row in rows:
+        said = {name: value for name, value in row.items() if value is not None}
+        alike[tuple(said)].append(said)
+    for part in alike.values():
+        _execute_many(connection, upsert, part)
 
 
 def _insert(

@@ -11,9 +11,9 @@ from ledger.database import Database
 from ledger.errors import NotFound
 from ledger.event_store import max_position
 from ledger.ids import format_id
-from ledger.moments import LATEST, MICROSECOND
+from ledger.moments import LATEST
 from ledger.recorded import Recorded, events_at, stream_versions
-from ledger.usage import FUTURE_TOLERANCE
+from ledger.usage import FUTURE_TOLERANCE_US
 from projections.callers import Caller, read_callers
 from projections.catch_up import OnProgress, catch_up, project_into_memory
 from projections.coverage import Coverage, SummarizedCoverage, read_reporters, read_summarized
@@ -29,8 +29,6 @@ from projections.people import People
 from projections.records import read_links, read_members, read_records
 from projections.reporter import Reporter
 from projections.tables import TABLES
-
-_FUTURE_TOLERANCE_US = FUTURE_TOLERANCE // MICROSECOND
 
 
 class View:
@@ -166,7 +164,7 @@ def open_view(
         TABLES.hold(rows)
         latest = TABLES.latest_at(rows)
         if as_of is None and now is not None:
-            as_of = latest if now < latest <= now + _FUTURE_TOLERANCE_US else now
+            as_of = latest if now < latest <= now + FUTURE_TOLERANCE_US else now
         if as_of is None or latest <= as_of:
             with _ledger_beside(rows, kept, database) as ledger:
                 yield View(rows, ledger, organization_id, as_of)

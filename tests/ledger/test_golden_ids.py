@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from ledger import ids
+from ledger.acceptance import Acceptance
 from ledger.actor import Actor, Stamp
 from ledger.events import Authentication, CoverageReported, KeyKind, KeyUseDenied, Role
 from ledger.observation import (
@@ -23,7 +24,7 @@ from ledger.observation import (
     summarized,
 )
 from ledger.secret import Peppers, new_secret
-from ledger.usage import Acceptance, Use
+from ledger.usage import Use
 from ledger.verdict import Presented
 from tests.golden.samples import ACTOR, AT, BARE, EARLIER, FULL, KEY, ORGANIZATION, OTHER_KEY, RECORDED_AT
 from tests.world import World
