@@ -1,7 +1,8 @@
 """The lives of the demonstration's keys that AWS minted: what its logs and credential reports say of them."""
 
 from audit_cli.demo_names import AWS_ACCOUNT
-from audit_cli.demo_simulation import DAY_US, HOUR, WEEK, Simulation
+from audit_cli.demo_simulation import Simulation
+from audit_cli.demo_traffic import DAY_US, HOUR, WEEK
 from ledger.events import KeyKind, KeyState
 from ledger.moments import MICROSECOND, format_moment, parse_moment
 from ledger.observation import ExternalKey, Observation, UsageSummary
@@ -16,11 +17,14 @@ def busy(sim: Simulation) -> None:
     user, created_at = sim.names.workload(), sim.between(150, 300)
     access_key = ExternalKey("aws", sim.names.access_key_id("AKIA"), account=AWS_ACCOUNT)
     created = Observation(access_key, created_at, "cloudtrail", KeyState.ACTIVE, created_at, owner=user)
-    sim.imported += [created, *sim.uses(access_key, sim.names.aws_caller(), created_at, _imported_at(sim))]
+    sim.imported += [
+        created,
+        *sim.traffic.uses(access_key, sim.names.aws_caller(), created_at, _imported_at(sim)),
+    ]
     _in_credential_report(sim, user, created_at, last_used_at=_imported_at(sim) - DAY_US)
     session = ExternalKey("aws", sim.names.access_key_id("ASIA"), KeyKind.TEMPORARY, AWS_ACCOUNT)
     day = _imported_at(sim) - DAY_US // 2
-    sim.imported += sim.uses(session, sim.names.aws_caller(), max(day, sim.start), _imported_at(sim))
+    sim.imported += sim.traffic.uses(session, sim.names.aws_caller(), max(day, sim.start), _imported_at(sim))
 
 
 def unused(sim: Simulation) -> None:
@@ -28,14 +32,16 @@ def unused(sim: Simulation) -> None:
     access_key = ExternalKey("aws", sim.names.access_key_id("AKIA"), account=AWS_ACCOUNT)
     stopped_at = sim.between(60, 280, created_at)
     created = Observation(access_key, created_at, "cloudtrail", KeyState.ACTIVE, created_at, owner=user)
-    uses = sim.uses(access_key, sim.names.aws_caller(), created_at, stopped_at, every=WEEK)
+    uses = sim.traffic.uses(access_key, sim.names.aws_caller(), created_at, stopped_at, every=WEEK)
     sim.imported += [created, *uses]
 
 
 def unregistered(sim: Simulation) -> None:
     """Seen in CloudTrail only: no credential report lists it."""
     access_key = ExternalKey("aws", sim.names.access_key_id("AKIA"), account=AWS_ACCOUNT)
-    sim.imported += sim.uses(access_key, sim.names.aws_caller(), sim.between(10, 20), _imported_at(sim))
+    sim.imported += sim.traffic.uses(
+        access_key, sim.names.aws_caller(), sim.between(10, 20), _imported_at(sim)
+    )
 
 
 def never_used(sim: Simulation) -> None:
@@ -53,7 +59,7 @@ def deleted(sim: Simulation) -> None:
     states = ((created_at, KeyState.ACTIVE), (deleted_at, KeyState.REVOKED))
     sim.imported += [
         *(Observation(access_key, at, "cloudtrail", state, created_at, owner=user) for at, state in states),
-        *sim.uses(access_key, sim.names.aws_caller(), created_at, deleted_at, every=WEEK),
+        *sim.traffic.uses(access_key, sim.names.aws_caller(), created_at, deleted_at, every=WEEK),
     ]
 
 

@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from audit_cli.demo_names import LEAVERS, MEMBERS, SECOND_ADMIN
-from audit_cli.demo_simulation import DAY, HOUR, WEEK, Simulation
+from audit_cli.demo_simulation import Simulation
 from audit_cli.demo_stories import deal
+from audit_cli.demo_traffic import DAY, HOUR, WEEK
 from ledger.database import Database
 from ledger.events import Role
 from ledger.moments import parse_moment

@@ -8,6 +8,7 @@ from random import Random
 import msgspec
 
 from audit_cli.demo_names import AWS_ACCOUNT, FOUNDER, ORGANIZATION, SECOND_ADMIN, Caller, Names
+from audit_cli.demo_traffic import DAY, DAY_US, HOUR_US, MINUTE, WEEK, Traffic
 from ledger.actor import Actor
 from ledger.credentials import Credential
 from ledger.database import Database
@@ -18,21 +19,10 @@ from ledger.key_terms import CreatedKey, NewKey
 from ledger.leaks import LeakedAt, Leaks
 from ledger.ledger import Ledger
 from ledger.moments import MICROSECOND, SECOND_US
-from ledger.observation import Coverage, ExternalKey
+from ledger.observation import Coverage
 from ledger.organization import Organization
 from ledger.usage import Use
 from ledger.verdict import Presented
-
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-WEEK = timedelta(days=7)
-
-HOUR_US = HOUR // MICROSECOND
-DAY_US = DAY // MICROSECOND
-
-_MONDAY = 4  # 1970 began on a Thursday
-_SATURDAY = 5
 
 
 class PlannedKey:
@@ -71,9 +61,9 @@ class Simulation:
     def __init__(self, database: Database, days: int, seed: int, end: int, coarseness: timedelta) -> None:
         self.random = Random(f"{seed} plan")  # noqa: S311 - the same every time, and no real secret
         self.names = Names(self.random)
+        self.traffic = Traffic(self.random, end, coarseness)
         self.start, self.end = end - days * DAY_US, end
         self.imported: list[Item] = []
-        self._coarseness = coarseness
         self._now = self.start
         self._acts: list[tuple[int, int, Callable[[], object]]] = []
         self._uses: list[PlannedUse] = []
@@ -162,27 +152,9 @@ class Simulation:
         late: timedelta = DAY,
     ) -> None:
         """Plan the reports of a caller's uses; `late` is how long the reporter takes to tell of them."""
-        for use in self.uses(b"", caller, begin, until, every):
+        for use in self.traffic.uses(b"", caller, begin, until, every):
             told_at = (use.last_at or use.occurred_at) + late // MICROSECOND
             self._uses.append(PlannedUse(key, use, min(told_at, self.end)))
-
-    def uses(
-        self, key: bytes | ExternalKey, caller: Caller, begin: int, until: int, every: timedelta = DAY
-    ) -> list[Use]:
-        """A caller's uses, coalesced: one record for each stretch, within one day, fewer at weekends."""
-        step = max(every, self._coarseness) // MICROSECOND
-        volume = self.random.choice((3, 20, 150, 1200))
-        found = []
-        length = min(step, DAY_US)
-        for stretch in range(begin - begin % length, min(until, self.end), step):
-            low, high = max(begin, stretch), min(until, stretch + length, self.end) - 1
-            if low < high:
-                weekday = (stretch // DAY_US - _MONDAY) % 7
-                usual = volume if weekday < _SATURDAY else volume / 4
-                found.append(
-                    self._use(key, caller, low, high, max(1, round(usual * self.random.uniform(0.5, 1.5))))
-                )
-        return found
 
     def run(self) -> Organization:
         """Let everything happen in its order; the clock then stands at the end."""
@@ -218,27 +190,6 @@ class Simulation:
 
     def _record(self, items: list[Item]) -> None:
         self._ledger.record_uses(self._org, self._admin(), items)
-
-    def _use(self, key: bytes | ExternalKey, caller: Caller, low: int, high: int, count: int) -> Use:
-        first = self._within(low, high)
-        errors = self.random.random() < 0.05  # noqa: PLR2004 - one report in twenty tells of errors
-        return Use(
-            key,
-            caller.service,
-            first,
-            caller=caller.name or None,
-            reporter=caller.reporter,
-            source_ip=caller.source_ip,
-            user_agent=caller.user_agent,
-            count=count,
-            error_count=max(1, count // 50) if errors else 0,
-            last_at=self._within(first, high) if count > 1 else None,
-        )
-
-    def _within(self, low: int, high: int) -> int:
-        """A whole second of the stretch; `low` itself where there is none."""
-        second = self.random.randint(low, high) // SECOND_US * SECOND_US
-        return max(second, low)
 
     def _rotate(self, key: PlannedKey, overlap: timedelta) -> CreatedKey:
         return self._ledger.rotate_key(self._org, self._admin(), self._found(key), overlap).successor

@@ -7,7 +7,8 @@ import msgspec
 
 from audit_cli import demo_aws
 from audit_cli.demo_names import LEAVERS
-from audit_cli.demo_simulation import DAY, DAY_US, HOUR, HOUR_US, WEEK, PlannedKey, Simulation
+from audit_cli.demo_simulation import PlannedKey, Simulation
+from audit_cli.demo_traffic import DAY, DAY_US, HOUR, HOUR_US, WEEK
 from ledger.moments import MICROSECOND, SECOND_US
 
 _HALF_HOUR_US = HOUR_US // 2
