@@ -33,10 +33,10 @@ def login(
     Example: keyledger auth login --server https://keys.example.com --with-api-key < key.secret
     """
     from audit_cli.remote.address import checked_address
-    from audit_cli.remote.in_force import SERVER_VARIABLE, login_file, variables_in_force
-    from audit_cli.remote.login import Login, keep_login
+    from audit_cli.remote.in_force import variables_in_force
+    from audit_cli.remote.login import Login, keep_login, login_file
     from audit_cli.remote.server import Server
-    from audit_cli.session import settings_of
+    from audit_cli.session import SERVER_VARIABLE, settings_of
 
     if not with_api_key:
         raise typer.BadParameter("say how: --with-api-key, with the key on standard input or at the prompt")
@@ -107,8 +107,8 @@ def logout(options: Options) -> None:
 
     Example: keyledger auth logout
     """
-    from audit_cli.remote.in_force import login_file, variables_in_force
-    from audit_cli.remote.login import forget_login
+    from audit_cli.remote.in_force import variables_in_force
+    from audit_cli.remote.login import forget_login, login_file
 
     del options
     forgotten = forget_login(login_file())

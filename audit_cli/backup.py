@@ -29,11 +29,12 @@ def backup(
     Example: keyledger backup ledger-2024-05-31.db
     """
     from audit_cli.progress import progress
-    from audit_cli.session import ledger_settings, open_session
+    from audit_cli.session import ledger_settings, session_by
     from ledger.backup import back_up, ledger_file
 
-    ledger_file(ledger_settings(options).url)
-    with open_session(options) as session, progress("backing up") as bar:
+    settings = ledger_settings(options)
+    ledger_file(settings.url)
+    with session_by(settings) as session, progress("backing up") as bar:
         content = back_up(session.database, file, bar.reach)
         bar.clear()
         console.result(

@@ -47,10 +47,13 @@ def _said(context: typer.Context | None, option: str) -> str | None:
 def _names(options: "Options", incomplete: str) -> list[str]:
     from sqlalchemy import func, select
 
-    from audit_cli.session import open_session
+    from audit_cli.session import session_by, settings_of
     from ledger.schema import credentials
 
-    with open_session(options) as session, session.database.read() as connection:
+    settings = settings_of(options)
+    if settings.server is not None:
+        return []
+    with session_by(settings) as session, session.database.read() as connection:
         name = func.coalesce(credentials.c.name, credentials.c.external_id)
         query = select(name).where(
             credentials.c.organization_id == session.organization.id,

@@ -46,6 +46,12 @@ def harmless(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+def aside(text: str) -> None:
+    """Say faintly what whoever reads it may know already."""
+    is_faint = _bears_colour() and sys.stderr is not None and sys.stderr.isatty()
+    typer.echo(typer.style(harmless(text), dim=True) if is_faint else harmless(text), err=True)
+
+
 def width() -> int:
     """The columns to fill: the terminal's, or 80 where the result goes elsewhere."""
     return min(shutil.get_terminal_size().columns, MAX_WIDTH)
@@ -53,9 +59,11 @@ def width() -> int:
 
 def is_coloured() -> bool:
     """Whether the result may be coloured: on a terminal, unless NO_COLOR says otherwise."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return is_on_screen()
+    return _bears_colour() and is_on_screen()
+
+
+def _bears_colour() -> bool:
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def is_on_screen() -> bool:

@@ -9,6 +9,8 @@ from audit_cli.options import Options, command
 
 if TYPE_CHECKING:
     from ledger.database import Database
+    from ledger.events import MemberDetails
+    from ledger.organization import Organization
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -29,12 +31,9 @@ def init(
 
     Example: keyledger init acme --admin ada@example.com
     """
-    import os
-
-    from audit_cli.session import clock, default_ledger, ledger_settings, login
+    from audit_cli.session import default_ledger, login, settings_of
     from ledger.database import open_database
-    from ledger.events import Authentication, MemberDetails
-    from ledger.ledger import Ledger
+    from ledger.events import MemberDetails
     from ledger.organization import validate_email, validate_organization_name
     from ledger.secret import check_prefix
 
@@ -44,15 +43,14 @@ def init(
     validate_organization_name(organization)
     validate_email(details.email)
     check_prefix(prefix)
-    settings = ledger_settings(options)
+    # A server that is named is for later: here the ledger is made that is named beside it, or one's own.
+    settings = settings_of(options)
     if settings.url == str(default_ledger()):
         default_ledger().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = open_database(settings.url, create=True)
     try:
         is_new = _ensure_schema(database)
-        founded = Ledger(database, clock, os.urandom).create_organization(
-            organization, details, Authentication.OPERATING_SYSTEM, prefix
-        )
+        founded = _founded(database, organization, details, prefix)
     finally:
         database.close()
     place = database.name if is_new else f"the ledger that was there already, {database.name}"
@@ -63,6 +61,17 @@ def init(
     console.note(
         "Next: `keyledger key create NAME` makes a key, `keyledger member add EMAIL` lets others in."
     )
+
+
+def _founded(database: "Database", name: str, admin: "MemberDetails", prefix: str) -> "Organization":
+    import os
+
+    from audit_cli.session import clock
+    from ledger.events import Authentication
+    from ledger.ledger import Ledger
+
+    ledger = Ledger(database, clock, os.urandom)
+    return ledger.create_organization(name, admin, Authentication.OPERATING_SYSTEM, prefix)
 
 
 def _ensure_schema(database: "Database") -> bool:

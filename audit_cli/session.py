@@ -8,20 +8,26 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
+import typer
 from platformdirs import user_config_path, user_data_path
 
+from audit_cli import console
+from audit_cli.failures import WRONG_USAGE, tell
 from audit_cli.options import Options
 from audit_cli.progress import progress
+from audit_cli.remote.login import kept_login, login_file
 from ledger.actor import Actor
 from ledger.credentials import Credential
 from ledger.database import Database, open_database
-from ledger.errors import InvalidInput, LedgerUnavailable
+from ledger.errors import LedgerUnavailable
 from ledger.ledger import Ledger
 from ledger.organization import Organization
 from ledger.schema import check_schema
 from ledger.secret import Peppers
 from ledger.settings import SETTINGS_FILE, Settings, load_peppers, load_settings
 from projections.view import View, open_past_view, open_view
+
+SERVER_VARIABLE = "KEYLEDGER_SERVER"
 
 
 class Session:
@@ -86,14 +92,33 @@ def settings_of(options: Options) -> Settings:
 
 
 def ledger_settings(options: Options) -> Settings:
-    """The settings for a command that works on the ledger itself; InvalidInput where a server is named."""
-    settings = settings_of(options)
-    if settings.server is not None:
-        raise InvalidInput(
-            "this is done to the ledger itself, and a server is named: --server, KEYLEDGER_SERVER or"
-            " `server` in keyledger.toml; name the ledger with --ledger"
+    """The settings for a command that works on the ledger itself; leaves where a server is named.
+
+    Where somebody is logged in at one, it is said that the ledger is meant, and which.
+    """
+    settings = settings_without_server(options)
+    if not settings.names_ledger and (login := kept_login(login_file())) is not None:
+        console.aside(
+            f"This is done to the ledger {settings.url}, not at {login.server}, where you are logged in."
         )
     return settings
+
+
+def settings_without_server(options: Options) -> Settings:
+    """The settings for what a server cannot do; leaves with one line where a server is named."""
+    settings = settings_of(options)
+    if settings.server is not None:
+        tell(f"this needs the ledger itself{_instead(options)}")
+        raise typer.Exit(WRONG_USAGE)
+    return settings
+
+
+def _instead(options: Options) -> str:
+    """What to do where a server is named, by what named it."""
+    if options.server:
+        return ": leave out --server, and name the ledger with --ledger"
+    place = SERVER_VARIABLE if os.environ.get(SERVER_VARIABLE) else f"`server` in {SETTINGS_FILE}"
+    return f", and {place} names a server: name the ledger with --ledger"
 
 
 def default_ledger() -> Path:
@@ -104,7 +129,13 @@ def default_ledger() -> Path:
 @contextmanager
 def open_session(options: Options) -> Iterator[Session]:
     """Open the ledger that the settings name; closed when the block is left."""
-    settings = ledger_settings(options)
+    with session_by(ledger_settings(options)) as session:
+        yield session
+
+
+@contextmanager
+def session_by(settings: Settings) -> Iterator[Session]:
+    """The same by settings, about which nothing is said."""
     database = open_database(settings.url)
     try:
         check_schema(database)

@@ -25,7 +25,7 @@ _MAX_PRIVATE = 4096
 class Settings(msgspec.Struct, frozen=True):
     """What a command goes by; `url` is a path or SQLAlchemy URL, `policy` a file or pack. None: not said.
 
-    Of a ledger and a server, whichever is named nearer is meant; `names_ledger` says that a ledger was.
+    Of a ledger and a server, whichever is named nearer is meant; `names_ledger` says that the ledger is.
     """
 
     url: str
@@ -54,7 +54,7 @@ def load_settings(
         raise InvalidInput("both a ledger and a server are named; name the one that is meant")
     files_said = {name: Path(path).expanduser() for name in _FILES if (path := said[name])}
     return Settings(
-        url=place.get("url") or default_url,
+        url=next((url for source in sources if (url := source.get("url"))), default_url),
         server=place.get("server") or None,
         names_ledger=bool(place.get("url")),
         org=said["org"],

@@ -1,15 +1,12 @@
 """Which server, if any, a command works on: named, or logged in at where no ledger is named."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from platformdirs import user_config_path
 
 from audit_cli.options import Options
 from audit_cli.remote.address import checked_address
-from audit_cli.remote.login import Login, key_of, read_login
-from audit_cli.session import settings_of
+from audit_cli.remote.login import Login, key_of, login_file, read_login
+from audit_cli.session import SERVER_VARIABLE, settings_of
 from ledger.errors import InvalidInput
 from ledger.secret import Secret
 from ledger.settings import Settings
@@ -18,13 +15,7 @@ if TYPE_CHECKING:
     from audit_cli.remote.server import Server
 
 KEY_VARIABLE = "KEYLEDGER_API_KEY"
-SERVER_VARIABLE = "KEYLEDGER_SERVER"
 ORG_VARIABLE = "KEYLEDGER_ORG"
-
-
-def login_file() -> Path:
-    """Where the login of this system user is."""
-    return user_config_path("keyledger") / "login.json"
 
 
 def server_in_force(options: Options) -> "Server | None":

@@ -12,6 +12,7 @@ from stat import S_IMODE
 from typing import Any
 
 import msgspec
+from platformdirs import user_config_path
 
 from ledger.errors import InvalidInput, LedgerUnavailable
 from ledger.secret import Secret
@@ -33,6 +34,11 @@ class Login(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Login({self.server!r}, {self.organization!r})"
+
+
+def login_file() -> Path:
+    """Where the login of this system user is."""
+    return user_config_path("keyledger") / "login.json"
 
 
 def read_login(path: Path) -> Login | None:
@@ -58,6 +64,15 @@ def read_login(path: Path) -> Login | None:
         ) from None
 
 
+def kept_login(path: Path) -> Login | None:
+    """The login as it is kept, whoever may read it; None where there is none or it is damaged."""
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(_MAX_FILE), type=Login)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
 def key_of(login: Login) -> Secret | None:
     """The key of a login; None where the keyring has lost it."""
     if login.api_key is not None:
@@ -72,7 +87,7 @@ def key_of(login: Login) -> Secret | None:
 
 def keep_login(path: Path, login: Login, key: Secret) -> str:
     """Keep a login and its key, in place of the one before; says where the key is."""
-    before = _whatever_is_kept(path)
+    before = kept_login(path)
     in_keyring = _kept_by_keyring(login.server, key)
     _write(path, login if in_keyring else msgspec.structs.replace(login, api_key=key.reveal()))
     if before is not None and not (in_keyring and before.server == login.server):
@@ -85,7 +100,7 @@ def keep_login(path: Path, login: Login, key: Secret) -> str:
 def forget_login(path: Path) -> bool:
     """Remove a login and its key; says whether there was one."""
     # Whatever is wrong with it, it goes.
-    login = _whatever_is_kept(path)
+    login = kept_login(path)
     if login is not None:
         _forget_key(login)
     try:
@@ -114,14 +129,6 @@ def _forget_key(login: Login) -> None:
     with _opening():
         if keyring.get_password(SERVICE, login.server) is not None:
             keyring.delete_password(SERVICE, login.server)
-
-
-def _whatever_is_kept(path: Path) -> Login | None:
-    try:
-        with path.open("rb") as file:
-            return msgspec.json.decode(file.read(_MAX_FILE), type=Login)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return None
 
 
 def _write(path: Path, login: Login) -> None:

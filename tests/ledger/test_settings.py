@@ -37,6 +37,8 @@ def test_of_a_ledger_and_a_server_the_one_that_is_named_nearer_is_meant(tmp_path
 
     assert (at_server.server, at_server.names_ledger) == ("https://keys.example.com", False)
     assert (at_ledger.server, at_ledger.url, at_ledger.names_ledger) == (None, "here.db", True)
+    beside = settings({"server": "https://keys.example.com"}, {"KEYLEDGER_URL": "here.db"})
+    assert (beside.server, beside.url, beside.names_ledger) == ("https://keys.example.com", "here.db", False)
     with pytest.raises(InvalidInput, match="both a ledger and a server"):
         settings({"url": "here.db", "server": "https://keys.example.com"}, {})
 

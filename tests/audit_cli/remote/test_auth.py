@@ -248,7 +248,7 @@ def test_no_key_goes_to_a_server_in_the_open(outside: Door, api: Served, server:
 def test_a_command_on_the_ledger_itself_is_refused_where_a_server_is_named(at_server: Door) -> None:
     answer = at_server("projections", "status")
 
-    assert answer.status == 1
+    assert answer.status == 2
     assert "name the ledger with --ledger" in answer.err
     at_server.environment["KEYLEDGER_URL"] = "here.db"
     assert "both a ledger and a server are named" in at_server("key", "list").err
