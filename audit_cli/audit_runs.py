@@ -1,7 +1,6 @@
 """Recorded audits: `keyledger audit-history` and `keyledger reproduce`, and the record itself."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +9,7 @@ from audit_cli import console
 from audit_cli.failures import CORRUPT, tell
 from audit_cli.options import Options, command
 from audit_cli.reports.formats import Format
-from audit_cli.values import FormatOption
+from audit_cli.values import FormatOption, OutputOption, ReportFormatOption
 
 if TYPE_CHECKING:
     from audit_cli.session import Session
@@ -55,10 +54,8 @@ def reproduce(
     reference: Annotated[
         str, typer.Argument(metavar="RUN", help="Its id, the id's beginning, or `last`.")
     ] = "last",
-    form: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TABLE,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else standard output.")
-    ] = None,
+    form: ReportFormatOption = Format.TABLE,
+    output: OutputOption = None,
 ) -> None:
     """Derive a recorded audit's report again.
 
@@ -66,7 +63,7 @@ def reproduce(
 
     Example: keyledger reproduce last --format json -o evidence.json
     """
-    from audit_cli.audit import deliver
+    from audit_cli.delivery import deliver
     from audit_cli.session import open_session
     from ledger.audit_runs import find_run, recorded_runs
 
@@ -85,7 +82,7 @@ def reproduce(
 
 def report_of(session: "Session", run: "Run", *, by_day: bool = False) -> "AuditReport":
     """The report of a recorded audit, from what the ledger held then."""
-    from audit_cli.audit import audited
+    from audit_cli.audit_report import audited
 
     event = run.event
     policy = _policy(event.policy)

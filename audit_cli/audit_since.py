@@ -46,7 +46,7 @@ def compared(
 
 def _found(session: "Session", terms: "Terms", at: int, at_position: int | None) -> list[str]:
     """The ids of the findings that are open at a moment."""
-    from audit_cli.audit import audited
+    from audit_cli.audit_report import audited
 
     everything = terms.include_temporary
     earlier = audited(session, terms.policy, terms.rules, at, everything=everything, at_position=at_position)

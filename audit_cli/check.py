@@ -8,18 +8,19 @@ import typer
 from audit_cli import console
 from audit_cli.failures import COULD_NOT
 from audit_cli.options import Options, command
-from audit_cli.values import FormatOption
+from audit_cli.values import Format, FormatOption
 
 if TYPE_CHECKING:
     from ledger.secret import Secret
     from ledger.verdict import Verdict
+    from projections.documents.verdict import VerdictDocument
 
 SERVICE = "keyledger"
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "check", served=True)
+@command(app, "check", at_server="uses.check")
 def check(
     options: Options,
     service: Annotated[str, typer.Option(metavar="NAME", help="What is called with the key.")] = SERVICE,
@@ -34,22 +35,19 @@ def check(
 
     Example: keyledger check --service deploy < secret.txt
     """
-    import msgspec
-
-    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from ledger.verdict import Presented
     from projections.documents.verdict import verdict_document
 
-    presented = Presented(service, caller)
-    if (server := server_in_force(options)) is not None:
-        from audit_cli.remote.uses import check as check_at
+    with open_session(options) as session:
+        verdict = session.ledger.check(read_secret(), Presented(service, caller))
+    answer(verdict, verdict_document(verdict), form)
 
-        verdict, document = check_at(server, _read_secret(), presented)
-    else:
-        with open_session(options) as session:
-            verdict = session.ledger.check(_read_secret(), presented)
-        document = verdict_document(verdict)
+
+def answer(verdict: "Verdict", document: "VerdictDocument", form: Format) -> None:
+    """Print what became of a check; leaves with 1 where the secret is not valid."""
+    import msgspec
+
     if form == "json":
         console.result_json(msgspec.to_builtins(document))
     else:
@@ -58,7 +56,8 @@ def check(
         raise typer.Exit(COULD_NOT)
 
 
-def _read_secret() -> "Secret":
+def read_secret() -> "Secret":
+    """The secret that is presented, from standard input or a prompt."""
     from ledger.secret import MAX_SECRET, Secret
 
     if sys.stdin is not None and sys.stdin.isatty():

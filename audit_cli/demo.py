@@ -8,6 +8,7 @@ import typer
 from audit_cli import console
 from audit_cli.options import Options, command
 from audit_cli.reports.formats import Format
+from audit_cli.values import OutputOption, ReportFormatOption
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -18,10 +19,8 @@ def demo(
     keys: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="How many keys.")] = 60,
     days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="How many days of use.")] = 730,
     seed: Annotated[int, typer.Option(metavar="N", help="Another seed gives another organization.")] = 7,
-    form: Annotated[Format, typer.Option("--format", help="How to print the report.")] = Format.TABLE,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else standard output.")
-    ] = None,
+    form: ReportFormatOption = Format.TABLE,
+    output: OutputOption = None,
 ) -> None:
     """Build a realistic organization and audit it.
 
@@ -32,7 +31,8 @@ def demo(
     del options
     from tempfile import mkdtemp
 
-    from audit_cli.audit import audited, deliver
+    from audit_cli.audit_report import audited
+    from audit_cli.delivery import deliver
     from audit_cli.demo_data import DEFAULT_END, build
     from audit_cli.session import open_session
     from audit_cli.wording import moment

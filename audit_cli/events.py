@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from signal import SIGINT, SIGTERM
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import typer
 
@@ -26,9 +26,9 @@ Shape: TypeAlias = Literal["jsonl", "cloudevents"]
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "events")
-def events(
-    options: Options,
+class EventsOptions(NamedTuple):
+    """Which events, in what shape, and where to."""
+
     since: Annotated[
         int | None,
         typer.Option(
@@ -37,20 +37,23 @@ def events(
             help="Begin after it: the last one that you have.",
             show_default="0",
         ),
-    ] = None,
+    ] = None
     until: Annotated[
         int | None,
         typer.Option(parser=position, metavar="POSITION", help="End with it.", show_default="the last"),
-    ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with new events as they come.")
-    ] = False,
-    form: Annotated[Shape, typer.Option("--format", help="JSON Lines, or CloudEvents 1.0.")] = "jsonl",
+    ] = None
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new events as they come.")] = (
+        False
+    )
+    form: Annotated[Shape, typer.Option("--format", help="JSON Lines, or CloudEvents 1.0.")] = "jsonl"
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to a file, anew.", show_default=False),
-    ] = None,
-) -> None:
+    ] = None
+
+
+@command(app, "events")
+def events(options: Options, asked: EventsOptions) -> None:
     """Export the organization's events, a JSON object a line.
 
     Every line tells its position: after a break go on with --since and the last position that you have.
@@ -63,16 +66,16 @@ def events(
     from audit_cli.session import open_session
     from ledger.log import check_since
 
-    since = since or 0
+    since, until, follow = asked.since or 0, asked.until, asked.follow
     if until is not None and until < since:
         tell(f"--until {until} comes before --since {since}: there is nothing between")
         raise typer.Exit(WRONG_USAGE)
-    target = console.Target(output)
+    target = console.Target(asked.output)
     stops = (SIGINT, SIGTERM) if follow else (SIGINT,)
     with open_session(options) as session, Interruption(*stops) as interruption:
         check_since(session.database, since)
         with lines_to(target) as lines:
-            export = _Export(session, interruption, lines, _shape(form), since)
+            export = _Export(session, interruption, lines, _shape(asked.form), since)
             try:
                 _run(export, until, follow=follow)
             except KeyboardInterrupt:

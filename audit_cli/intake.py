@@ -39,47 +39,48 @@ def take_in(
     What is kept in spite of a doubt is told, counted apart and no failure.
     What was acknowledged stays when it is interrupted; `again` says how to go on then, and where from.
     """
-    import msgspec
-
-    from ledger.usage import Intake
-
-    counts, doubts = Intake(), 0
-    reached: str | int = 0
-
-    def warn(doubt: "Doubt") -> None:
-        nonlocal doubts
-        doubts += 1
-        bar.say(_told(doubt.where, doubt.reason))
-
-    def refuse(refusal: "Refusal") -> None:
-        on_refused()
-        bar.say(_told(refusal.where, refusal.reason))
-
-    def remember(intake: "Intake", place: str | int) -> None:
-        nonlocal counts, reached
-        counts, reached = intake, place
-        if form == "jsonl":
-            so_far = msgspec.structs.asdict(intake)
-            console.result_line({"schema": PROGRESS_SCHEMA, "lines": place, **so_far})
-
     with progress("reading") as bar, Interruption() as interruption:
+        taking = _Taking(bar, form, on_refused)
         try:
             session.ledger.record_uses(
                 session.organization,
                 session.actor,
-                interruption.between(read(bar, warn)),
-                on_refused=refuse,
-                on_batch=remember,
+                interruption.between(read(bar, taking.warn)),
+                on_refused=taking.refuse,
+                on_batch=taking.remember,
             )
         except KeyboardInterrupt:
             bar.clear()
-            tell_of_interruption(
-                f"interrupted; the {counts.stored:,} stored so far stay; {again.format(reached=reached)}"
-            )
+            how = again.format(reached=taking.reached)
+            tell_of_interruption(f"interrupted; the {taking.counts.stored:,} stored so far stay; {how}")
             raise typer.Exit(INTERRUPTED) from None
-    _print(counts, doubts, form)
-    if counts.refused:
-        raise typer.Exit(COULD_NOT)
+    tell_summary(taking.counts, taking.doubts, form)
+
+
+class _Taking:
+    """What has been taken in so far, and what is told of it meanwhile."""
+
+    def __init__(self, bar: Progress, form: UseFormat, on_refused: Callable[[], object]) -> None:
+        from ledger.usage import Intake
+
+        self.counts, self.doubts = Intake(), 0
+        self.reached: str | int = 0
+        self._bar = bar
+        self._form = form
+        self._on_refused = on_refused
+
+    def warn(self, doubt: "Doubt") -> None:
+        self.doubts += 1
+        self._bar.say(_told(doubt.where, doubt.reason))
+
+    def refuse(self, refusal: "Refusal") -> None:
+        self._on_refused()
+        self._bar.say(_told(refusal.where, refusal.reason))
+
+    def remember(self, intake: "Intake", place: str | int) -> None:
+        self.counts, self.reached = intake, place
+        if self._form == "jsonl":
+            tell_batch(intake, place)
 
 
 def _told(where: str | int, reason: str) -> str:
@@ -89,7 +90,15 @@ def _told(where: str | int, reason: str) -> str:
     return printable(f"{place}: {reason}")
 
 
-def _print(counts: "Intake", doubts: int, form: UseFormat) -> None:
+def tell_batch(counts: "Intake", place: str | int) -> None:
+    """Say in a line for machines what is on disk or refused so far, and up to where."""
+    import msgspec
+
+    console.result_line({"schema": PROGRESS_SCHEMA, "lines": place, **msgspec.structs.asdict(counts)})
+
+
+def tell_summary(counts: "Intake", doubts: int, form: UseFormat) -> None:
+    """Say what became of it; leaves with 1 where anything was refused."""
     import msgspec
 
     summary = {"schema": INTAKE_SCHEMA, **msgspec.structs.asdict(counts), "doubts": doubts}
@@ -99,11 +108,13 @@ def _print(counts: "Intake", doubts: int, form: UseFormat) -> None:
         case "jsonl":
             console.result_line(summary)
         case "table":
-            console.note(f"{summary_line(counts, doubts)}.")
+            console.note(f"{_sentence(counts, doubts)}.")
+    if counts.refused:
+        raise typer.Exit(COULD_NOT)
 
 
-def summary_line(counts: "Intake", doubts: int) -> str:
-    """What became of it, in a sentence without its end."""
+def _sentence(counts: "Intake", doubts: int) -> str:
+    """What became of it, without the sentence's end."""
     # Where a source told of no use, it was none that was to be stored.
     parts = [f"read {counts.read:,}", f"stored {counts.stored:,}"] if counts.read else []
     if counts.duplicates:

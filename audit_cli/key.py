@@ -46,7 +46,7 @@ ScopeOption: TypeAlias = Annotated[
 ReasonOption: TypeAlias = Annotated[str | None, typer.Option(metavar="TEXT", help="Why, for the record.")]
 
 
-@command(app, "create", served=True)
+@command(app, "create", at_server="keys.create")
 def create(
     options: Options,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, such as ci-github-actions.")],
@@ -60,18 +60,10 @@ def create(
 
     Example: keyledger key create ci-github-actions --expires-in 90d
     """
-    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from ledger.key_terms import NewKey
     from projections.documents.created import created_document
 
-    if (server := server_in_force(options)) is not None:
-        from audit_cli.remote import keys
-
-        require_one_way(expires_in, expires_at)
-        terms = {"name": name, "owner": owner, "scopes": scope, **ends(expires_in, expires_at)}
-        keys.create(server, terms, form)
-        return
     with open_session(options) as session:
         new = NewKey(name, owner, expiry(session, expires_in, expires_at), tuple(scope or ()))
         created = session.ledger.create_key(session.organization, session.actor, new)
@@ -80,7 +72,7 @@ def create(
             console.note(ANOTHER)
 
 
-@command(app, "rotate", served=True)
+@command(app, "rotate", at_server="keys.rotate")
 def rotate(
     options: Options,
     key: KeyArgument,
@@ -108,16 +100,10 @@ def rotate(
     """
     from msgspec import UNSET
 
-    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import clock, open_session
     from ledger.key_terms import Succession
     from projections.documents.created import rotated_document
 
-    if (server := server_in_force(options)) is not None:
-        from audit_cli.remote import keys
-
-        keys.rotate(server, key, overlap, expires_in, form)
-        return
     with open_session(options) as session:
         expires_at = UNSET if expires_in is None else expiry(session, expires_in.duration, None)
         rotated = session.ledger.rotate_key(
@@ -128,46 +114,32 @@ def rotate(
     console.note(describe_end_of_old(document, clock()))
 
 
-@command(app, "disable", served=True)
+@command(app, "disable", at_server="keys.disable")
 def disable(options: Options, key: KeyArgument, reason: ReasonOption = None) -> None:
     """Refuse a key until it is enabled again.
 
     Example: keyledger key disable ci-github-actions --reason "unused for 45 days"
     """
-    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
 
-    if (server := server_in_force(options)) is not None:
-        from audit_cli.remote import keys
-
-        name = keys.stand(server, key, "disable", reason).name
-    else:
-        with open_session(options) as session:
-            credential = session.key(key)
-            session.ledger.disable_key(session.organization, session.actor, credential, reason)
-        name = credential.name
-    console.result(f"Disabled {name}: it is refused until `keyledger key enable` accepts it again.\n")
+    with open_session(options) as session:
+        credential = session.key(key)
+        session.ledger.disable_key(session.organization, session.actor, credential, reason)
+    console.result(disabled(credential.name))
 
 
-@command(app, "enable", served=True)
+@command(app, "enable", at_server="keys.enable")
 def enable(options: Options, key: KeyArgument) -> None:
     """Accept a disabled key again.
 
     Example: keyledger key enable ci-github-actions
     """
-    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
 
-    if (server := server_in_force(options)) is not None:
-        from audit_cli.remote import keys
-
-        name = keys.stand(server, key, "enable").name
-    else:
-        with open_session(options) as session:
-            credential = session.key(key)
-            session.ledger.enable_key(session.organization, session.actor, credential)
-        name = credential.name
-    console.result(f"Enabled {name}: it is accepted again.\n")
+    with open_session(options) as session:
+        credential = session.key(key)
+        session.ledger.enable_key(session.organization, session.actor, credential)
+    console.result(enabled(credential.name))
 
 
 def _means_several(session: "Session", name: str) -> bool:
@@ -178,6 +150,16 @@ def _means_several(session: "Session", name: str) -> bool:
     except Ambiguous:
         return True
     return False
+
+
+def disabled(name: str | None) -> str:
+    """What is said of a key that was disabled."""
+    return f"Disabled {name}: it is refused until `keyledger key enable` accepts it again.\n"
+
+
+def enabled(name: str | None) -> str:
+    """What is said of a key that was enabled."""
+    return f"Enabled {name}: it is accepted again.\n"
 
 
 def expiry(

@@ -8,6 +8,8 @@ from audit_cli import console
 from audit_cli.completion import complete_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from audit_cli.session import Session
     from ledger.credentials import Credential
     from projections.audit.remedy import Action
@@ -23,6 +25,12 @@ WhereOption: TypeAlias = Annotated[
 ]
 
 _SHOWN = 5
+
+
+def require_which(keys: "Sequence[str] | None", where: str | None) -> None:
+    """BadParameter unless keys are either named or meant by an expression."""
+    if bool(keys) is (where is not None):
+        raise typer.BadParameter("say which keys, or which they are with --where")
 
 
 def named(session: "Session", references: list[str]) -> "list[Credential]":

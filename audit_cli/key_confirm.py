@@ -6,7 +6,7 @@ import typer
 
 from audit_cli import console
 from audit_cli.key import ReasonOption
-from audit_cli.key_choice import KeysArgument, WhereOption, called, named, records_meant
+from audit_cli.key_choice import KeysArgument, WhereOption, called, named, records_meant, require_which
 from audit_cli.options import Options, command
 
 app = typer.Typer(rich_markup_mode=None)
@@ -33,8 +33,7 @@ def confirm_keys(
     from ledger.events import KeyKind
     from ledger.ids import format_id
 
-    if bool(keys) is (where is not None):
-        raise typer.BadParameter("say which keys, or which they are with --where")
+    require_which(keys, where)
     with open_session(options) as session:
         if where is None:
             chosen = named(session, keys or [])

@@ -9,7 +9,7 @@ from audit_cli import console
 from audit_cli.confirmation import YesOption, confirm
 from audit_cli.failures import COULD_NOT, tell
 from audit_cli.key import ReasonOption
-from audit_cli.key_choice import KeysArgument, WhereOption, called, meant, named
+from audit_cli.key_choice import KeysArgument, WhereOption, called, meant, named, require_which
 from audit_cli.options import Options, command
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "revoke", served=True)
+@command(app, "revoke", at_server="keys.revoke")
 def revoke(
     options: Options,
     keys: KeysArgument = None,
@@ -36,18 +36,10 @@ def revoke(
 
     Example: keyledger key revoke old-ci 9f3c2a10 --reason "replaced"
     """
-    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
     from ledger.actor import require_admin
 
-    if bool(keys) is (where is not None):
-        raise typer.BadParameter("say which keys, or which they are with --where")
-    if (server := server_in_force(options)) is not None:
-        from audit_cli.remote import keys as keys_at
-
-        wanted = {"keys": keys, "where": where}
-        keys_at.revoke(server, wanted, reason, yes=yes, dry_run=dry_run)
-        return
+    require_which(keys, where)
     with open_session(options) as session:
         if not dry_run:
             require_admin(session.actor, "revoke keys")

@@ -7,18 +7,20 @@ import typer
 from audit_cli import console
 from audit_cli.key import KeyArgument
 from audit_cli.options import Options, command
-from audit_cli.values import FormatOption
+from audit_cli.values import FormatOption, TemporaryOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from projections.key_record import KeyRecord
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "list", served=True)
+@command(app, "list", at_server="key_views.list_keys")
 def list_keys(
     options: Options,
-    everything: Annotated[bool, typer.Option("--all", help="Temporary credentials too.")] = False,
+    everything: TemporaryOption = False,
     state: Annotated[
         Literal["active", "disabled", "revoked", "expired"] | None,
         typer.Option(help="Only keys in this state."),
@@ -29,17 +31,10 @@ def list_keys(
 
     Example: keyledger key list --state active
     """
-    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
-    from audit_cli.wording import last_used, short_id
     from ledger.events import KeyKind
     from projections.documents.keys import keys_document
 
-    if (server := server_in_force(options)) is not None:
-        from audit_cli.remote import keys
-
-        keys.list_keys(server, state, form, everything=everything)
-        return
     with open_session(options) as session, session.view() as view:
         now, position = session.now, view.position
         records = [
@@ -49,12 +44,61 @@ def list_keys(
         ]
     if form == "json":
         console.result_json(keys_document(session.organization.name, position, records, now))
-        return
-    if not records:
+    elif records:
+        console.result(_table(records, now))
+    else:
         console.note(
             "No such keys. `keyledger key create NAME` makes one, `keyledger import` brings in others."
         )
+
+
+@command(app, "show", at_server="key_views.show")
+def show(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
+    """Show a key: its facts, who uses it and who was refused.
+
+    Example: keyledger key show ci-github-actions
+    """
+    from audit_cli.key_card import card
+    from audit_cli.session import open_session
+    from projections.documents.key import key_document
+
+    with open_session(options) as session, session.view() as view:
+        record = view.record(session.key(key).key_id)
+        story = view.timeline(record.id)
+        position = view.position
+    if form == "json":
+        console.result_json(key_document(session.organization.name, position, record, session.now))
         return
+    console.result(card(record, story, session.now))
+
+
+@command(app, "history", at_server="key_views.history")
+def history(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
+    """Tell what happened to a key, when, and by whom.
+
+    An identity that was only claimed is marked as such.
+
+    Example: keyledger key history ci-github-actions
+    """
+    from audit_cli.key_history import told
+    from audit_cli.session import open_session
+    from projections.documents.history import history_document
+
+    with open_session(options) as session, session.view() as view:
+        record = view.record(session.key(key).key_id)
+        story = view.timeline(record.id)
+        people = view.people()
+        position = view.position
+    if form == "json":
+        org = session.organization.name
+        console.result_json(history_document(org, position, record.id, story, people))
+        return
+    console.result(told(record, story, people))
+
+
+def _table(records: "Sequence[KeyRecord]", now: int) -> str:
+    from audit_cli.wording import last_used, short_id
+
     rows = [
         (
             record.name,
@@ -67,63 +111,7 @@ def list_keys(
         # Of keys with one name the older first, since its successor follows it.
         for record in sorted(records, key=lambda record: (record.name, record.created_at or 0))
     ]
-    console.result(console.table(("Key", "Id", "State", "Owner", "Last used", "Uses"), rows, flexible=(0, 3)))
-
-
-@command(app, "show", served=True)
-def show(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
-    """Show a key: its facts, who uses it and who was refused.
-
-    Example: keyledger key show ci-github-actions
-    """
-    from audit_cli.key_card import card
-    from audit_cli.remote.in_force import server_in_force
-    from audit_cli.session import open_session
-    from projections.documents.key import key_document
-
-    if (server := server_in_force(options)) is not None:
-        from audit_cli.remote import keys
-
-        keys.show(server, key, form)
-        return
-    with open_session(options) as session, session.view() as view:
-        record = view.record(session.key(key).key_id)
-        story = view.timeline(record.id)
-        position = view.position
-    if form == "json":
-        console.result_json(key_document(session.organization.name, position, record, session.now))
-        return
-    console.result(card(record, story, session.now))
-
-
-@command(app, "history", served=True)
-def history(options: Options, key: KeyArgument, form: FormatOption = "table") -> None:
-    """Tell what happened to a key, when, and by whom.
-
-    An identity that was only claimed is marked as such.
-
-    Example: keyledger key history ci-github-actions
-    """
-    from audit_cli.key_history import told
-    from audit_cli.remote.in_force import server_in_force
-    from audit_cli.session import open_session
-    from projections.documents.history import history_document
-
-    if (server := server_in_force(options)) is not None:
-        from audit_cli.remote import keys
-
-        keys.history(server, key, form)
-        return
-    with open_session(options) as session, session.view() as view:
-        record = view.record(session.key(key).key_id)
-        story = view.timeline(record.id)
-        people = view.people()
-        position = view.position
-    if form == "json":
-        org = session.organization.name
-        console.result_json(history_document(org, position, record.id, story, people))
-        return
-    console.result(told(record, story, people))
+    return console.table(("Key", "Id", "State", "Owner", "Last used", "Uses"), rows, flexible=(0, 3))
 
 
 def _state(record: "KeyRecord", now: int) -> str:

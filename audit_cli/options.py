@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -47,15 +47,19 @@ class Options:
 
 
 def command(
-    app: typer.Typer, name: str, *, served: bool = False
+    app: typer.Typer, name: str, *, served: bool = False, at_server: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a function a command: its first parameter is the Options, the others are the command's own.
 
-    The shared options are added to it, those before the command are its defaults, and what it raises becomes
-    one line and an exit status. `served`: it works on a server too.
+    A second parameter that is a NamedTuple takes the command's own options as its fields. The shared options
+    are added, those before the command are its defaults, and what it raises becomes one line and an exit
+    status. `at_server`, such as "keys.show", names what in `audit_cli.remote` is called in its place where a
+    server is in force, with that Server and the command's own. `served`: it sees to servers itself.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
+        own, packed = _own(function)
+
         @wraps(function)
         def run(
             context: typer.Context,
@@ -63,20 +67,34 @@ def command(
             org: str | None,
             actor: str | None,
             server: str | None = None,
-            **own: object,
+            **said: object,
         ) -> None:
             outer = context.find_object(Options) or Options()
-            said = Options(
+            options = Options(
                 ledger or outer.ledger, org or outer.org, actor or outer.actor, server or outer.server
             )
             with reported():
-                function(said, **own)
+                do = (at_server and _at_server(options, at_server)) or partial(function, options)
+                do(**packed(said))
 
-        run.__signature__ = _signature(function, served=served)  # type: ignore[attr-defined]
+        run.__signature__ = _signature(own, served=served or at_server is not None)  # type: ignore[attr-defined]
         app.command(name, cls=WordedCommand)(run)
         return function
 
     return register
+
+
+def _at_server(options: Options, name: str) -> Callable[..., None] | None:
+    """What does at the server in force what a command does on the ledger; None where no server is."""
+    from importlib import import_module
+
+    from audit_cli.remote.in_force import server_in_force
+
+    server = server_in_force(options)
+    if server is None:
+        return None
+    module, _, function = name.partition(".")
+    return partial(getattr(import_module(f"audit_cli.remote.{module}"), function), server)
 
 
 class WordedCommand(TyperCommand):
@@ -105,8 +123,19 @@ _WORDS = (
 )
 
 
-def _signature(function: Callable[..., None], *, served: bool) -> inspect.Signature:
+def _own(
+    function: Callable[..., None],
+) -> tuple[list[inspect.Parameter], Callable[[dict[str, object]], dict[str, object]]]:
+    """A command's own options, and what makes the arguments of them that it takes."""
     own = list(inspect.signature(function).parameters.values())[1:]
+    match own:
+        case [inspect.Parameter(name=name, annotation=type() as kind)] if issubclass(kind, tuple):
+            return list(inspect.signature(kind).parameters.values()), lambda said: {name: kind(**said)}
+        case _:
+            return own, lambda said: said
+
+
+def _signature(own: list[inspect.Parameter], *, served: bool) -> inspect.Signature:
     shared = [
         ("context", typer.Context),
         ("ledger", LedgerOption),

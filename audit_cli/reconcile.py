@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -33,9 +33,9 @@ app = typer.Typer(rich_markup_mode=None)
 _DAY_US = 86_400_000_000
 
 
-@command(app, "reconcile")
-def reconcile(
-    options: Options,
+class ReconcileOptions(NamedTuple):
+    """What lists which keys, and which differences matter."""
+
     what: Annotated[
         list[str],
         typer.Argument(
@@ -44,19 +44,17 @@ def reconcile(
             " such an import reads.",
             show_default=False,
         ),
-    ],
+    ]
     source: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Whose keys an inventory lists, such as aws.")
-    ] = None,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="It lists some keys only: none is gone.")
-    ] = False,
+    ] = None
+    partial: Annotated[bool, typer.Option("--partial", help="It lists some keys only: none is gone.")] = False
     as_of: Annotated[
         int | None,
         typer.Option(
             parser=moment, metavar="TIME", help="Compare with what was true then, when it was listed."
         ),
-    ] = None,
+    ] = None
     fail_on: Annotated[
         list[FailOn] | None,
         typer.Option(
@@ -64,9 +62,12 @@ def reconcile(
             help="Exit with status 3 on this; repeat for several. Or none.",
             show_default="any",
         ),
-    ] = None,
-    form: FormatOption = "table",
-) -> None:
+    ] = None
+    form: FormatOption = "table"
+
+
+@command(app, "reconcile")
+def reconcile(options: Options, asked: ReconcileOptions) -> None:
     """Compare what a source says exists with what is known.
 
     Tells keys that are unknown here, gone there, or in another state, with another owner or time of creation.
@@ -80,26 +81,26 @@ def reconcile(
     from audit_cli.session import open_session
     from projections.documents.reconciliation import reconciliation_document
 
-    kind, paths = _asked(what)
-    if kind is not None and source is not None:
+    kind, paths = _listed(asked.what)
+    if kind is not None and asked.source is not None:
         raise typer.BadParameter(f"--source is for inventories: {kind} says whose keys it lists")
     with open_session(options) as session:
-        found, position = _compared(session, kind, paths, source, as_of, partial=partial)
+        found, position = _compared(session, kind, paths, asked)
         organization = session.organization.name
-        old = as_of is None and session.now - found.extent.listed_at > _DAY_US
-    if form == "json":
+        is_old = asked.as_of is None and session.now - found.extent.listed_at > _DAY_US
+    if asked.form == "json":
         console.result_json(reconciliation_document(organization, position, found))
     elif found.differences:
         console.result(reconciliation_table(found))
     console.note(tally(found))
-    if old:
+    if is_old:
         from audit_cli.wording import moment as shown
 
         console.note(
             f"What was listed is of {shown(found.extent.listed_at)}, and was compared with what is true now;"
             " --as-of compares with a past moment."
         )
-    if _fails(found, set(fail_on or [FailOn.ANY])):
+    if _fails(found, set(asked.fail_on or [FailOn.ANY])):
         raise typer.Exit(FINDINGS)
 
 
@@ -109,7 +110,7 @@ def _fails(found: "Reconciliation", fatal: set[FailOn]) -> bool:
     return any(FailOn.ANY in fatal or FailOn(each.kind) in fatal for each in found.differences)
 
 
-def _asked(what: list[str]) -> tuple[str | None, list[Path]]:
+def _listed(what: list[str]) -> tuple[str | None, list[Path]]:
     from audit_cli.listings import KINDS
 
     kind = what[0] if what[0] in KINDS else None
@@ -120,13 +121,7 @@ def _asked(what: list[str]) -> tuple[str | None, list[Path]]:
 
 
 def _compared(
-    session: "Session",
-    kind: str | None,
-    paths: list[Path],
-    source: str | None,
-    as_of: int | None,
-    *,
-    partial: bool,
+    session: "Session", kind: str | None, paths: list[Path], asked: ReconcileOptions
 ) -> "tuple[Reconciliation, int]":
     from msgspec.structs import replace
 
@@ -135,21 +130,21 @@ def _compared(
     from projections.reconciliation import KnownKeys, reconcile
 
     refused: list[Refusal] = []
-    listing = listing_of(kind, paths, session, as_of, refused.append)
+    listing = listing_of(kind, paths, session, asked.as_of, refused.append)
     if refused:
         for refusal in refused:
             tell(f"{refusal.where}: {refusal.reason}")
         tell("nothing was compared: what cannot be read might be what seems to be missing")
         raise typer.Exit(COULD_NOT)
-    keys = [replace(key, source=key.source or source) for key in listing.keys]
-    with session.view(as_of) as view:
+    keys = [replace(key, source=key.source or asked.source) for key in listing.keys]
+    with session.view(asked.as_of) as view:
         known = KnownKeys(view.records(), view.aliases())
         position = view.position
     extent = listing.extent
     if kind is None:
         met = {record.source for key in keys if (record := known.find(key)) is not None}
-        sources = {source} if source else met | {key.source for key in keys if key.source}
+        sources = {asked.source} if asked.source else met | {key.source for key in keys if key.source}
         extent = replace(extent, sources=frozenset(sources))
-    if partial:
+    if asked.partial:
         extent = replace(extent, sources=frozenset())
     return reconcile(keys, known, extent), position

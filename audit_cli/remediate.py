@@ -2,15 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from audit_cli import console
-from audit_cli.completion import complete_policy, complete_rule
+from audit_cli.completion import complete_policy
 from audit_cli.confirmation import YesOption
 from audit_cli.options import Options, command
-from audit_cli.values import FormatOption, duration
+from audit_cli.values import FormatOption, OutputOption, RulesOption, duration
 
 if TYPE_CHECKING:
     from audit_cli.session import Session
@@ -21,12 +21,10 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "plan")
-def plan(
-    options: Options,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else standard output.")
-    ] = None,
+class PlanOptions(NamedTuple):
+    """Which findings the plan is for, how long its steps take, and where it goes."""
+
+    output: OutputOption = None
     policy: Annotated[
         str | None,
         typer.Option(
@@ -34,24 +32,20 @@ def plan(
             autocompletion=complete_policy,
             help="What is tolerated, as for an audit. [KEYLEDGER_POLICY]",
         ),
-    ] = None,
-    rule: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RULE",
-            autocompletion=complete_rule,
-            help="Only this rule; repeat for several.",
-        ),
-    ] = None,
+    ] = None
+    rule: RulesOption = None
     warn_for: Annotated[
         timedelta | None,
         typer.Option(parser=duration, metavar="DURATION", help="From a warning to its disabling; else 14d."),
-    ] = None,
+    ] = None
     disable_for: Annotated[
         timedelta | None,
         typer.Option(parser=duration, metavar="DURATION", help="From there to its revocation; else 30d."),
-    ] = None,
-) -> None:
+    ] = None
+
+
+@command(app, "plan")
+def plan(options: Options, asked: PlanOptions) -> None:
     """Write which keys are to end, why, and who would notice.
 
     The plan is a text to review and edit, as in a pull request. It has each finding that nobody waived: of
@@ -66,11 +60,12 @@ def plan(
     from projections.audit.rules import find_rule
     from projections.remediation.plan_text import plan_toml
 
-    target = console.Target(output)
-    rules = tuple(map(find_rule, rule)) if rule else None
-    in_force = policy_in_force(options, policy, {"warn_for": warn_for, "disable_for": disable_for})
+    target = console.Target(asked.output)
+    rules = tuple(map(find_rule, asked.rule)) if asked.rule else None
+    spans = {"warn_for": asked.warn_for, "disable_for": asked.disable_for}
+    policy = policy_in_force(options, asked.policy, spans)
     with open_session(options) as session:
-        made = _made(session, in_force, rules)
+        made = _made(session, policy, rules)
     target.write(plan_toml(made))
     wrote = f"Wrote {target.path}. " if target.path is not None else ""
     console.note(

@@ -1,6 +1,6 @@
 """`keyledger scan`: secrets where they should not be, and whose they are."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, TypeAlias
 
 import typer
 
@@ -23,40 +23,50 @@ REASON = "its secret was found by keyledger scan"
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "scan")
-def scan(
-    options: Options,
+class ScanOptions(NamedTuple):
+    """Where to look, whom to ask, and what is to be done about it."""
+
     paths: Annotated[
         list[str] | None,
         typer.Argument(metavar="PATH|-", help="Files, folders, repositories, or standard input."),
-    ] = None,
+    ] = None
     history: Annotated[
         bool, typer.Option("--history/--no-history", help="Also all that git repositories ever held.")
-    ] = True,
+    ] = True
     offline: Annotated[
         bool, typer.Option("--offline", help="Go by the checksum alone: no ledger is asked, or told.")
-    ] = False,
+    ] = False
     prefix: Annotated[
         list[str] | None,
         typer.Option(metavar="TEXT", help="How secrets begin, if not as the organization's; repeatable."),
-    ] = None,
+    ] = None
     label: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="What reports call the current folder, such as acme/payments."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Record nothing, revoke nothing.")] = False,
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Record nothing, revoke nothing.")] = False
     revoke: Annotated[
         bool, typer.Option("--revoke", help="End the live keys that were found, after asking.")
-    ] = False,
-    yes: YesOption = False,
+    ] = False
+    yes: YesOption = False
     fail_on: Annotated[
         Threshold, typer.Option(help="Exit with 3 for any secret; `live`: but not for keys that have ended.")
-    ] = "any",
-    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = "table",
+    ] = "any"
+    form: Annotated[Form, typer.Option("--format", help="How to print it.")] = "table"
     rules: Annotated[
         Tool | None, typer.Option("--rules", help="Scan nothing, print rules for this tool instead.")
-    ] = None,
-) -> None:
+    ] = None
+
+    def check(self) -> None:
+        """BadParameter for what does not go together."""
+        if not self.paths:
+            raise typer.BadParameter("say what to scan: files, folders, or - for standard input")
+        if self.offline and self.revoke:
+            raise typer.BadParameter("--offline asks no ledger, so there is nothing to revoke")
+
+
+@command(app, "scan")
+def scan(options: Options, asked: ScanOptions) -> None:
     """Find secrets of keys in files, folders and git history.
 
     What only looks like a secret fails its checksum and is passed over. Each place that holds a key's secret
@@ -69,25 +79,22 @@ def scan(
     """
     from audit_cli.sweep import Sweep
 
-    if rules is not None:
+    if asked.rules is not None:
         from audit_cli.scan_rules import print_rules
 
-        print_rules(options, rules, prefix, offline=offline)
+        print_rules(options, asked.rules, asked.prefix, offline=asked.offline)
         return
-    if not paths:
-        raise typer.BadParameter("say what to scan: files, folders, or - for standard input")
-    if offline and revoke:
-        raise typer.BadParameter("--offline asks no ledger, so there is nothing to revoke")
-    if revoke and not (yes or dry_run or console.is_interactive()):
+    asked.check()
+    if asked.revoke and not (asked.yes or asked.dry_run or console.is_interactive()):
         tell("nobody can be asked here; nothing was scanned: repeat the command with --yes to mean --revoke")
         raise typer.Exit(WRONG_USAGE)
-    sweep = Sweep(paths, prefix, label, history=history)
-    if offline:
+    sweep = Sweep(asked.paths or [], asked.prefix, asked.label, history=asked.history)
+    if asked.offline:
         result = _unasked(sweep)
-        _print(result, form, sweep.here)
+        _print(result, asked.form, sweep.here)
     else:
-        result = _asked(options, sweep, form, dry_run=dry_run, revoke=revoke, yes=yes)
-    if result.reaches(fail_on):
+        result = _looked_up(options, sweep, asked)
+    if result.reaches(asked.fail_on):
         raise typer.Exit(FINDINGS)
     if result.haul.unreadable_count:
         raise typer.Exit(COULD_NOT)
@@ -100,9 +107,7 @@ def _unasked(sweep: "Sweep") -> "ScanResult":
     return unasked(sweep.run([DEFAULT_PREFIX]))
 
 
-def _asked(
-    options: Options, sweep: "Sweep", form: Form, *, dry_run: bool, revoke: bool, yes: bool
-) -> "ScanResult":
+def _looked_up(options: Options, sweep: "Sweep", asked: ScanOptions) -> "ScanResult":
     """Scan, ask the ledger whose the secrets are, and do what is to be done about them."""
     from audit_cli.scan_result import looked_up
     from audit_cli.session import open_session
@@ -111,30 +116,30 @@ def _asked(
     from ledger.leaks import DOING, LeakedAt, Leaks
 
     with open_session(options) as session:
-        if not dry_run:
+        if not asked.dry_run:
             require_admin(session.actor, f"{DOING}, or scan with --dry-run")
         result = looked_up(session, sweep.run([session.organization.secret_prefix]))
-        if result.keys and not dry_run:
+        if result.keys and not asked.dry_run:
             leaks = [LeakedAt(parse_id(key.id), str(place)) for key in result.keys for place in key.places]
             result.recorded = Leaks(session.ledger, session.organization, session.actor).report(leaks)
-        _print(result, form, sweep.here)
-        if revoke and result.live:
-            _revoke(session, result, dry_run=dry_run, yes=yes)
+        _print(result, asked.form, sweep.here)
+        if asked.revoke and result.live:
+            _revoke(session, result, asked)
         elif result.live:
             ids = " ".join(key.short_id for key in result.live)
             console.note(f"What works still can be ended: keyledger key revoke {ids}")
     return result
 
 
-def _revoke(session: "Session", result: "ScanResult", *, dry_run: bool, yes: bool) -> None:
+def _revoke(session: "Session", result: "ScanResult", asked: ScanOptions) -> None:
     from audit_cli.key_revoke import revoke_all
 
     count = len(result.live)
     which = "this key" if count == 1 else f"these {count} keys"
-    if dry_run:
+    if asked.dry_run:
         console.note(f"Nothing was revoked; without --dry-run {which} would be.")
         return
-    if not yes:
+    if not asked.yes:
         confirm(f"Revoke {which} for good?")
     # The result, which may be JSON, is what was found.
     revoke_all(session, [session.key(key.id) for key in result.live], REASON, say=console.note)

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple
 
 import typer
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from audit_cli.progress import Progress
-    from audit_cli.remote.server import Server
     from audit_cli.session import Session
     from ledger.coverage import Heartbeat
     from ledger.importers.ndjson import Resolve
@@ -32,25 +31,33 @@ _WAKE_EVERY_S = 60.0
 app = typer.Typer(rich_markup_mode=None)
 
 
-@command(app, "append", served=True)
-def append(
-    options: Options,
+class AppendOptions(NamedTuple):
+    """Where the uses come from, and how they are taken in."""
+
     file: Annotated[
         str, typer.Argument(metavar="FILE|-", help="NDJSON, plain or gzip.", show_default="standard input")
-    ] = STANDARD_INPUT,
+    ] = STANDARD_INPUT
     reporter: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who reports the lines that do not say it.")
-    ] = None,
+    ] = None
     skip: Annotated[
         int, typer.Option(min=0, metavar="LINES", help="Pass over the first lines, as acknowledged before.")
-    ] = 0,
+    ] = 0
     heartbeat: Annotated[
         bool, typer.Option("--heartbeat", help="Declare that the reporter tells all uses that it sees.")
-    ] = False,
+    ] = False
     form: Annotated[
         UseFormat, typer.Option("--format", help="The summary; `jsonl` also tells each batch on disk.")
-    ] = "table",
-) -> None:
+    ] = "table"
+
+    def check(self) -> None:
+        """BadParameter for what does not go together."""
+        if self.heartbeat and not self.reporter:
+            raise typer.BadParameter("--heartbeat needs --reporter: say who it is that vouches for the uses")
+
+
+@command(app, "append", at_server="uses.append")
+def append(options: Options, asked: AppendOptions) -> None:
     """Append uses, a JSON object a line.
 
     Each needs key, service and occurred_at. Optional: id, caller, reporter, source_ip, user_agent, error,
@@ -66,59 +73,40 @@ def append(
 
     Example: keyledger use append uses.ndjson --reporter gateway
     """
-    from audit_cli.remote.in_force import server_in_force
     from audit_cli.session import open_session
 
-    if heartbeat and not reporter:
-        raise typer.BadParameter("--heartbeat needs --reporter: say who it is that vouches for the uses")
-    if (server := server_in_force(options)) is not None:
-        if heartbeat:
-            raise typer.BadParameter(
-                "--heartbeat works on the ledger itself; services at a server declare with UsageClient"
-            )
-        _append_at(server, file, form, skip, reporter)
-        return
+    asked.check()
     with open_session(options) as session:
-        beats = _heartbeat(session, reporter, skip) if heartbeat and reporter else None
+        beats = _heartbeat(session, asked)
         take_in(
             session,
-            lambda bar, _warn: _uses(session, file, reporter, skip, beats, bar),
-            form,
+            lambda bar, _warn: _uses(session, asked, beats, bar),
+            asked.form,
             again=AGAIN,
             on_refused=beats.lose if beats else lambda: None,
         )
 
 
-def _append_at(server: "Server", file: str, form: UseFormat, skip: int, reporter: str | None) -> None:
-    from audit_cli.progress import progress
-    from audit_cli.remote.uses import append as append_at
-
-    with progress("reading") as bar, _opened(file, bar) as stream:
-        append_at(server, _lines(stream, is_pipe=file == STANDARD_INPUT, wakes=False), form, skip, reporter)
-
-
-def _heartbeat(session: "Session", reporter: str, skip: int) -> "Heartbeat":
+def _heartbeat(session: "Session", asked: AppendOptions) -> "Heartbeat | None":
     from audit_cli.wording import moment
     from ledger.coverage import Heartbeat
+
+    if not (asked.heartbeat and asked.reporter):
+        return None
 
     def tell_undeclared(start: int, end: int) -> None:
         console.note(f"Not declared as covered, since lines were refused: {moment(start)} to {moment(end)}.")
 
-    return Heartbeat(reporter, session.ledger.clock, tell_undeclared, skip)
+    return Heartbeat(asked.reporter, session.ledger.clock, tell_undeclared, asked.skip)
 
 
 def _uses(
-    session: "Session",
-    file: str,
-    reporter: str | None,
-    skip: int,
-    beats: "Heartbeat | None",
-    bar: "Progress",
+    session: "Session", asked: AppendOptions, beats: "Heartbeat | None", bar: "Progress"
 ) -> "Iterator[Item]":
-    with _opened(file, bar) as stream:
-        is_live = file == STANDARD_INPUT and not _is_file(stream)
-        lines = _lines(stream, is_pipe=file == STANDARD_INPUT, wakes=beats is not None)
-        uses = _reported(lines, _resolver(session), reporter, skip)
+    with opened(asked.file, bar) as stream:
+        is_live = asked.file == STANDARD_INPUT and not _is_file(stream)
+        lines = lines_of(stream, is_pipe=asked.file == STANDARD_INPUT, wakes=beats is not None)
+        uses = _reported(lines, _resolver(session), asked.reporter, asked.skip)
         if beats is None:
             yield from uses
         else:
@@ -140,7 +128,8 @@ def _reported(
             yield item
 
 
-def _lines(stream: BinaryIO, *, is_pipe: bool, wakes: bool) -> "Iterator[bytes | Flush]":
+def lines_of(stream: BinaryIO, *, is_pipe: bool, wakes: bool) -> "Iterator[bytes | Flush]":
+    """The lines; those of a pipe as they come, with a Flush where it rests, again and again if it `wakes`."""
     from ledger.importers.files import bounded_lines
     from ledger.importers.ndjson import MAX_LINE
     from ledger.importers.pipe import is_of_the_system, lines_as_they_come
@@ -157,7 +146,8 @@ def _is_file(stream: BinaryIO) -> bool:
     return is_of_the_system(stream) and S_ISREG(os.fstat(stream.fileno()).st_mode)
 
 
-def _opened(file: str, bar: "Progress") -> BinaryIO:
+def opened(file: str, bar: "Progress") -> BinaryIO:
+    """The file, or standard input; InvalidInput for what cannot be read."""
     from ledger.errors import InvalidInput
     from ledger.importers.files import UNREADABLE, open_file, total_size, why_unreadable
 

@@ -1,10 +1,14 @@
-"""How options are read: durations, moments and the names of formats, each with its own complaint."""
+"""How options are read, each with its own complaint, and those that several commands have."""
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import typer
+
+from audit_cli.completion import complete_rule
+from audit_cli.reports.formats import Format as ReportFormat
 
 Format: TypeAlias = Literal["table", "json"]
 SecretFormat: TypeAlias = Literal["table", "json", "secret"]
@@ -78,3 +82,14 @@ FormatOption: TypeAlias = Annotated[Format, typer.Option("--format", help="How t
 SecretFormatOption: TypeAlias = Annotated[
     SecretFormat, typer.Option("--format", help="How to print it; `secret` prints the secret alone.")
 ]
+ReportFormatOption: TypeAlias = Annotated[
+    ReportFormat, typer.Option("--format", help="How to print the report.")
+]
+OutputOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else standard output.")
+]
+RulesOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RULE", autocompletion=complete_rule, help="Only this rule; repeat for several."),
+]
+TemporaryOption: TypeAlias = Annotated[bool, typer.Option("--all", help="Temporary credentials too.")]

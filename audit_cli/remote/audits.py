@@ -1,15 +1,21 @@
 """`keyledger audit` through a server: its report, printed as one of the ledger's own would be."""
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+import typer
 
+from audit_cli import console
+from audit_cli.delivery import annotate, deliver, is_reached
+from audit_cli.failures import FINDINGS
 from audit_cli.remote.server import Server
+from audit_cli.reports.formats import Format
 from ledger.moments import format_duration, format_moment
 from projections.audit.report import AuditedKey, AuditReport, Judged
 from projections.documents.audit import AuditDocument
+
+if TYPE_CHECKING:
+    from audit_cli.audit import AuditOptions
 
 
 class _Received(msgspec.Struct, frozen=True):
@@ -29,35 +35,44 @@ class _Received(msgspec.Struct, frozen=True):
         return self.key
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of the server: a pack's name as policy, thresholds, rules, a moment."""
-
-    policy: str | None
-    thresholds: Mapping[str, timedelta | None]
-    rules: Sequence[str]
-    as_of: int | None
-    everything: bool
-    assess: bool
-
-    def query(self) -> dict[str, object]:
-        """In the words of the HTTP API."""
-        said: dict[str, object] = {
-            "policy": self.policy,
-            "rule": list(self.rules),
-            "as_of": None if self.as_of is None else format_moment(self.as_of),
-            "temporary": self.everything,
-            "assess": self.assess,
-        }
-        spans = {name: format_duration(span) for name, span in self.thresholds.items() if span is not None}
-        return said | spans
+def audit(server: Server, asked: "AuditOptions") -> None:
+    """Print the server's report, and fail as one of the ledger's own would."""
+    needs_ledger = {
+        "--at-position": asked.at_position is not None,
+        "--since": asked.since is not None,
+        "--record": asked.record,
+        "--notify": asked.notify,
+        "--compliance": asked.compliance is not None,
+        "--format html": asked.form is Format.HTML,
+    }
+    if said := ", ".join(name for name, is_said in needs_ledger.items() if is_said):
+        raise typer.BadParameter(f"{said}: not through a server; name the ledger with --ledger")
+    report = _audited(server, asked)
+    deliver(report, asked.form, console.Target(asked.output))
+    annotate(report, asked.annotations)
+    if is_reached(report, asked.fail_on):
+        raise typer.Exit(FINDINGS)
 
 
-def audited_at(server: Server, terms: Terms) -> AuditReport:
+def _audited(server: Server, asked: "AuditOptions") -> AuditReport:
     """The report of the server; what formats print of keys is in their rows, the records stay there."""
-    document = server.get("/v1/audit", AuditDocument, terms.query())
+    document = server.get("/v1/audit", AuditDocument, _query(asked))
     fields: dict[str, Any] = {name: getattr(document, name) for name in document.__struct_fields__}
     keys, assessments = fields.pop("keys"), fields.pop("assessments")
     judged = cast("list[Judged]", [_Received(key) for key in keys])
     return AuditReport(
         **fields, judged=judged, assessments=None if assessments is msgspec.UNSET else assessments
     )
+
+
+def _query(asked: "AuditOptions") -> dict[str, object]:
+    """In the words of the HTTP API."""
+    said: dict[str, object] = {
+        "policy": asked.policy,
+        "rule": list(asked.rule or ()),
+        "as_of": None if asked.as_of is None else format_moment(asked.as_of),
+        "temporary": asked.everything,
+        "assess": asked.status == "all",
+    }
+    spans = {name: format_duration(span) for name, span in asked.thresholds.items() if span is not None}
+    return said | spans

@@ -7,11 +7,13 @@ import msgspec
 import typer
 
 from audit_cli import console
-from audit_cli.failures import COULD_NOT
-from audit_cli.intake import INTAKE_SCHEMA, PROGRESS_SCHEMA, UseFormat, summary_line
+from audit_cli.check import answer, read_secret
+from audit_cli.intake import tell_batch, tell_summary
+from audit_cli.progress import progress
 from audit_cli.remote.server import Server
+from audit_cli.use import STANDARD_INPUT, AppendOptions, lines_of, opened
+from audit_cli.values import Format
 from ledger.intake import Flush
-from ledger.secret import Secret
 from ledger.usage import Intake
 from ledger.verdict import Presented, Verdict
 from projections.documents.intake import IntakeDocument
@@ -24,44 +26,48 @@ _NDJSON = "application/x-ndjson"
 _PACKED_FROM = 1024
 
 
-def append(
-    server: Server, lines: Iterable[bytes | Flush], form: UseFormat, skip: int, reporter: str | None
-) -> None:
+def append(server: Server, asked: AppendOptions) -> None:
     """Send lines in bodies; what a body holds is on the server's disk when it has answered."""
-    counts, sent = Intake(), skip
-    for body in _bodies(lines, skip):
-        for refusal in (told := _sent(server, body, reporter)).refusals:
-            console.note(f"line {sent + refusal.line}: {refusal.reason}")
-        if untold := told.refused - len(told.refusals):
-            these = f"lines {sent + 1} to {sent + len(body)}"
-            console.note(f"{these}: {untold} more refused, of which the server does not tell one by one")
-        sent += len(body)
-        counts = Intake(*(getattr(counts, name) + getattr(told, name) for name in Intake.__struct_fields__))
-        if form == "jsonl":
-            so_far = msgspec.structs.asdict(counts)
-            console.result_line({"schema": PROGRESS_SCHEMA, "lines": sent, **so_far})
-    summary = {"schema": INTAKE_SCHEMA, **msgspec.structs.asdict(counts), "doubts": 0}
-    match form:
-        case "json":
-            console.result_json(summary)
-        case "jsonl":
-            console.result_line(summary)
-        case "table":
-            console.note(f"{summary_line(counts, 0)}.")
-    if counts.refused:
-        raise typer.Exit(COULD_NOT)
+    asked.check()
+    if asked.heartbeat:
+        raise typer.BadParameter(
+            "--heartbeat works on the ledger itself; services at a server declare with UsageClient"
+        )
+    counts, sent = Intake(), asked.skip
+    with progress("reading") as bar, opened(asked.file, bar) as stream:
+        lines = lines_of(stream, is_pipe=asked.file == STANDARD_INPUT, wakes=False)
+        for body in _bodies(lines, asked.skip):
+            told = _sent(server, body, asked.reporter)
+            _tell_refusals(told, sent, len(body))
+            sent += len(body)
+            counts = _sum(counts, told)
+            if asked.form == "jsonl":
+                tell_batch(counts, sent)
+    tell_summary(counts, 0, asked.form)
 
 
-def check(server: Server, secret: Secret, presented: Presented) -> tuple[Verdict, VerdictDocument]:
-    """The verdict, and the document of it; the server records the use before it answers."""
-    said = {"secret": secret.reveal(), **msgspec.structs.asdict(presented)}
+def _tell_refusals(told: IntakeDocument, before: int, count: int) -> None:
+    for refusal in told.refusals:
+        console.note(f"line {before + refusal.line}: {refusal.reason}")
+    if untold := told.refused - len(told.refusals):
+        these = f"lines {before + 1} to {before + count}"
+        console.note(f"{these}: {untold} more refused, of which the server does not tell one by one")
+
+
+def _sum(counts: Intake, told: IntakeDocument) -> Intake:
+    return Intake(*(getattr(counts, name) + getattr(told, name) for name in Intake.__struct_fields__))
+
+
+def check(server: Server, service: str, caller: str | None, form: Format) -> None:
+    """Tell whether a secret is valid; the server records the use before it answers."""
+    said = {"secret": read_secret().reveal(), **msgspec.structs.asdict(Presented(service, caller))}
     document = server.post("/v1/check", VerdictDocument, said)
     # Of the id only that there is one matters here.
     key_id = None if document.key_id is None else document.key_id.encode()
     verdict = Verdict(
         document.valid, document.reason, document.organization, key_id, document.name, document.scopes
     )
-    return verdict, document
+    answer(verdict, document, form)
 
 
 def _sent(server: Server, lines: list[bytes], reporter: str | None) -> IntakeDocument:
