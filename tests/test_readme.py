@@ -178,5 +178,5 @@ def test_the_first_screen_says_what_it_is_and_how_to_start() -> None:
     assert all(who in screen for who in ("security teams", "admins", "services"))
 
 
-def test_the_readme_stays_short() -> None:
-    assert len(TEXT.splitlines()) <= 200
+def test_the_readme_stays_short_but_for_its_table() -> None:
+    assert len(TEXT.partition("## How fast")[0].splitlines()) <= 160
