@@ -13,8 +13,8 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 
 import msgspec
 
-from audit_cli.remote.address import is_this_machine
 from ledger.errors import InvalidInput, KeyledgerError
+from ledger.hosts import is_this_machine
 
 TRY_TIMEOUT_S = 10.0
 LEAST_TIMEOUT_S = 0.1

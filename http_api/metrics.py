@@ -10,8 +10,7 @@ from http_api.figures import WAITING, collected
 from http_api.operations import METRICS
 from http_api.problems import Problem, ProblemKind
 from http_api.routes import Answer, route
-
-_LOOPBACK = ("127.", "::1")
+from ledger.hosts import is_this_machine
 
 router = APIRouter()
 
@@ -19,8 +18,7 @@ router = APIRouter()
 @route(router, METRICS, Answer(200, None, "Figures as text."), problems=(ProblemKind.NOT_ALLOWED,))
 def metrics(request: Request) -> Response:
     """For Prometheus on this machine; for others where the server is told so."""
-    address = source_address(request) or ""
-    if not (desk_of(request).settings.open_metrics or address.startswith(_LOOPBACK)):
+    if not (desk_of(request).settings.open_metrics or is_this_machine(source_address(request) or "")):
         raise Problem(
             ProblemKind.NOT_ALLOWED, "figures are for this machine; --open-metrics lets others read them too"
         )

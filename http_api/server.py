@@ -1,7 +1,6 @@
 """Serving: addresses, TLS, processes, and the way from a signal to the end."""
 
 import gc
-import ipaddress
 import logging
 import os
 import re
@@ -27,6 +26,7 @@ from http_api.protocol import BoundedConfig, BoundedProtocol
 from http_api.settings import ServerSettings
 from http_api.telemetry import open_tracing
 from ledger.errors import InvalidInput
+from ledger.hosts import is_this_machine
 
 # Forward secrecy and authenticated encryption alone; TLS 1.3 has nothing else.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -72,7 +72,7 @@ def require_privacy(settings: ServerSettings) -> None:
     """Refuse to serve keys in the clear to other machines."""
     if (settings.tls_cert is None) is not (settings.tls_key is None):
         raise InvalidInput("--tls-cert and --tls-key go together")
-    if not settings.is_secure and not is_loopback(settings.host):
+    if not settings.is_secure and not is_this_machine(settings.host):
         raise InvalidInput(
             f"{settings.host} can be reached by other machines, and keys must not travel in the clear:"
             " give --tls-cert and --tls-key, or --behind-tls-proxy where a proxy in front ends TLS"
@@ -86,16 +86,6 @@ def require_header(name: str) -> None:
             f"{name!r} cannot be the header for keys: give a header's name that means nothing else, such as"
             " api-key"
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:

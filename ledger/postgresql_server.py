@@ -1,7 +1,6 @@
 """A server of PostgreSQL: how it is connected to, and that it is not spoken to in the open."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from time import monotonic
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ledger.bytea_array import ByteaArray, ByteaArrayDumper
 from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE
 from ledger.errors import LedgerUnavailable
+from ledger.hosts import is_this_machine
 
 CONNECT_TIMEOUT_S = 10
 PING_AFTER_S = 1
@@ -123,9 +123,4 @@ def _require_tls(driver: "psycopg.Connection[Any]") -> None:
 
 def _is_local(host: str) -> bool:
     """Whether a host is this machine: a socket (none or a path) or a loopback address."""
-    if not host or host == "localhost" or host.startswith("/"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not host or host.startswith("/") or is_this_machine(host)

@@ -1,9 +1,9 @@
 """The address of a server, to which no key goes in the open."""
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from ledger.errors import InvalidInput
+from ledger.hosts import is_this_machine
 
 _EXAMPLE = "such as https://keys.example.com"
 
@@ -23,11 +23,3 @@ def checked_address(text: str) -> str:
     if parts.scheme == "http" and not is_this_machine(host):
         raise InvalidInput(f"http://{host} would show the key to the network; write https://")
     return text.rstrip("/")
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether a host is a loopback address."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -10,9 +10,9 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 
 import msgspec
 
-from audit_cli.remote.address import is_this_machine
 from ledger import __version__
 from ledger.errors import KeyledgerError
+from ledger.hosts import is_this_machine
 from ledger.organization import validate_email
 from ledger.secret import Secret, mask_secrets
 
