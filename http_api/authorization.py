@@ -75,8 +75,8 @@ async def authorize(request: Request) -> Response:
     secret = presented_secret(request, settings.key_header)
     if secret is None:
         raise no_key(settings.key_header)
-    presented = _presented(request)
     gateway = request.headers.get(GATEWAY_KEY)
+    presented = _presented(request, source_address(request) if gateway is None else _forwarded(request))
     if gateway is None:
         if settings.gateway_keys:
             raise Problem(
@@ -99,17 +99,25 @@ async def authorize(request: Request) -> Response:
     return Response(status_code=status, headers=_headers(verdict))
 
 
-def _presented(request: Request) -> Presented:
+def _presented(request: Request, source_ip: str | None) -> Presented:
     headers = request.headers
     service = headers.get(SERVICE) or headers.get("x-forwarded-host") or headers.get("host") or UNNAMED
-    forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     return Presented(
         _text(service) or UNNAMED,
         _text(headers.get(CALLER)),
         None,
-        _text(forwarded) or source_address(request),
+        source_ip,
         _text(headers.get("user-agent")),
     )
+
+
+def _forwarded(request: Request) -> str | None:
+    """The address that a gateway with a key of its own tells: what it has added itself stands last.
+
+    Where that key turns out not to be accepted, nothing is recorded of the request.
+    """
+    told = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
+    return _text(told) or source_address(request)
 
 
 def _text(said: str | None) -> str | None:

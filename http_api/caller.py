@@ -24,6 +24,8 @@ from ledger.verdict import Verdict
 ON_BEHALF_OF = "on-behalf-of"
 REALM = 'Bearer realm="keyledger"'
 _BEARER = "bearer "
+# An address of IPv6 that ends in one of IPv4; a secret is longer.
+_LONGEST_ADDRESS = 45
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -67,8 +69,9 @@ def presented_secret(request: Request, key_header: str) -> Secret | None:
 
 
 def source_address(request: Request) -> str | None:
-    """The address that a request came from; a proxy that is trusted has told it."""
-    return request.client.host if request.client else None
+    """The address that a request came from; a proxy that is trusted has told it. None for what is none."""
+    host = request.client.host if request.client else ""
+    return host if 0 < len(host) <= _LONGEST_ADDRESS else None
 
 
 def _by_key(request: Request, desk: Desk, operation: Operation) -> Caller:

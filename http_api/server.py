@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,7 +24,7 @@ from http_api.desk import Desk
 from http_api.figures import SHARED
 from http_api.logs import log_config
 from http_api.protocol import BoundedConfig, BoundedProtocol
-from http_api.settings import ServerSettings
+from http_api.settings import PROXIES_HERE, ServerSettings
 from http_api.telemetry import open_tracing
 from ledger.errors import InvalidInput
 from ledger.hosts import is_this_machine
@@ -43,6 +44,7 @@ def serve(settings: ServerSettings) -> int:
     Raises InvalidInput or LedgerUnavailable, before anything is open to clients, where it cannot be served.
     """
     require_privacy(settings)
+    require_proxies(settings)
     require_header(settings.key_header)
     if settings.tls_cert is not None and settings.tls_key is not None:
         tls_context(settings.tls_cert, settings.tls_key)
@@ -77,6 +79,20 @@ def require_privacy(settings: ServerSettings) -> None:
             f"{settings.host} can be reached by other machines, and keys must not travel in the clear:"
             " give --tls-cert and --tls-key, or --behind-tls-proxy where a proxy in front ends TLS"
         )
+
+
+def require_proxies(settings: ServerSettings) -> None:
+    """Refuse what is no address of a proxy: it would be believed never, or always."""
+    if settings.proxy_addresses != PROXIES_HERE and not settings.behind_tls_proxy:
+        raise InvalidInput("--proxy goes with --behind-tls-proxy")
+    for address in settings.proxy_addresses:
+        try:
+            ip_network(address)
+        except ValueError:
+            raise InvalidInput(
+                f"{address!r} is no address of a proxy; write one such as 10.1.2.3, or a network such as"
+                " 10.1.2.0/24"
+            ) from None
 
 
 def require_header(name: str) -> None:

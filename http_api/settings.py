@@ -9,6 +9,7 @@ MIB = 1024 * KIB
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8431
+PROXIES_HERE = ("127.0.0.1", "::1")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -38,6 +39,7 @@ class Limits(msgspec.Struct, frozen=True):
 class ServerSettings(msgspec.Struct, frozen=True):
     """Where the ledger is and how it is served; a key may stand in `key_header` instead of Authorization.
 
+    `proxy_addresses` are believed about who asks, `behind_tls_proxy` alone; else nobody is.
     With `records_after` a check is answered before it is on disk; `ledger.checker` states the bounds. With
     `gateway_keys` a gateway must have a key of its own. With `open_metrics` other machines may read figures.
     """
@@ -51,7 +53,7 @@ class ServerSettings(msgspec.Struct, frozen=True):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     behind_tls_proxy: bool = False
-    proxy_addresses: tuple[str, ...] = ("127.0.0.1", "::1")
+    proxy_addresses: tuple[str, ...] = PROXIES_HERE
     key_header: str = "api-key"
     log_requests: bool = True
     records_after: bool = False

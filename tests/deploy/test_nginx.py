@@ -181,7 +181,9 @@ def test_the_api_is_served_by_tls_of_a_modern_kind_but_not_what_is_for_this_mach
     assert ask("/v1/check", "--data-binary", "x" * 70_000).status == 413
     ndjson = ("-H", "Content-Type: application/x-ndjson", "-H", "Content-Encoding: gzip")
     assert ask("/v1/uses", *ndjson, "--data-binary", f"@{packed}").json["read"] == 5000
-    assert {ask(path).status for path in ("/v1/authorize", "/metrics")} == {404}
+    for path in ("/v1/authorize", "/v1/authorize/", "/v1/authorize/a/b", "//v1/%61uthorize/a", "/metrics"):
+        assert ask(path).status == 404
+        assert "nginx" in ask(path).body
     try_curl = site.front.try_curl
     old = try_curl(
         f"https://{API}/healthz", "--tls-max", "1.2", "--ciphers", "AES128-SHA:AES256-SHA:@SECLEVEL=0"

@@ -4,11 +4,12 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from http_api.settings import PROXIES_HERE, ServerSettings
 from ledger.encoding import decode
 from ledger.events import Authentication, KeyUsed, KeyUseDenied, MemberDetails
 from ledger.ids import format_id
 from ledger.key_terms import CreatedKey, NewKey
-from tests.http_api.served import Served
+from tests.http_api.served import Served, served
 from tests.office import MINUTE, START, Office
 
 EventT = TypeVar("EventT", KeyUsed, KeyUseDenied)
@@ -32,6 +33,12 @@ def told_of(api: Served, kind: type[EventT]) -> list[EventT]:
     rows = api.office.ledger.recorder.select_notifications(None, 10_000)
     events = [decode(row.topic, row.state) for row in rows]
     return [event for event in events if isinstance(event, kind)]
+
+
+def sources(api: Served, key: CreatedKey) -> list[str | None]:
+    """From where a key was used, each time."""
+    uses = [use for use in told_of(api, KeyUsed) if use.key_id == key.id]
+    return [use.personal.source_ip if use.personal else None for use in uses]
 
 
 def revoke(api: Served, key: CreatedKey) -> None:
@@ -242,6 +249,40 @@ class TestAuthorize:
 
         for use in told_of(api, KeyUsed):
             assert key.secret.reveal() not in str(use)
+
+    def test_an_address_is_believed_of_a_gateway_with_a_key_and_of_nobody_else(
+        self, api: Served, gateway: CreatedKey
+    ) -> None:
+        key, own = api.key(), {"Keyledger-Gateway-Key": gateway.secret.reveal()}
+        told = [("X-Forwarded-For", "192.0.2.66"), ("X-Forwarded-For", "192.0.2.66, 192.0.2.7")]
+
+        for headers in (told, [*told, *own.items()], [*own.items()]):
+            assert api("GET", AUTHORIZE, key, headers=headers).status_code == 204
+
+        assert sources(api, key) == ["127.0.0.1", "192.0.2.7", "127.0.0.1"]
+
+    @pytest.mark.parametrize(
+        ("proxies", "source"), [(PROXIES_HERE, "192.0.2.7"), (("192.0.2.1",), "127.0.0.1")]
+    )
+    def test_or_of_a_proxy_that_is_named(self, office: Office, proxies: tuple[str, ...], source: str) -> None:
+        settings = ServerSettings(office.address, behind_tls_proxy=True, proxy_addresses=proxies)
+        with served(office, settings) as api:
+            key = api.key()
+            headers = {"X-Forwarded-For": "192.0.2.66, 192.0.2.7"}
+
+            assert api("GET", AUTHORIZE, key, headers=headers).status_code == 204
+
+            assert sources(api, key) == [source]
+
+    def test_what_a_proxy_forwards_as_an_address_and_is_none_is_not_kept(self, office: Office) -> None:
+        with served(office, ServerSettings(office.address, behind_tls_proxy=True)) as api:
+            key = api.key()
+            for _ in range(2):
+                headers = {"X-Forwarded-For": key.secret.reveal()}
+                assert api("GET", AUTHORIZE, key, headers=headers).status_code == 204
+                assert api("GET", "/v1/caller", key, headers=headers).status_code == 200
+
+            assert set(sources(api, key)) == {None}
 
 
 def test_beside_a_bearer_token_of_the_application_the_header_for_keys_counts(api: Served) -> None:

@@ -37,6 +37,9 @@ def test_other_machines_are_not_served_in_the_clear(keyledger: Door) -> None:
         (["--key-header", "x y"], "cannot be the header for keys"),
         (["--key-header", "Authorization"], "cannot be the header for keys"),
         (["--host", "192.0.2.1", "--behind-tls-proxy"], "cannot be served"),
+        (["--proxy", "192.0.2.1"], "--proxy goes with --behind-tls-proxy"),
+        (["--behind-tls-proxy", "--proxy", "*"], "is no address of a proxy"),
+        (["--behind-tls-proxy", "--proxy", "10.1.2.3/24"], "is no address of a proxy"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
