@@ -2,10 +2,11 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from secrets import token_bytes
 from time import perf_counter
+from typing import TypeAlias
 
 from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
@@ -28,6 +29,8 @@ _ALWAYS = (
     ("x-content-type-options", "nosniff"),
 )
 
+Fields: TypeAlias = tuple[tuple[str, str], ...]
+
 log = logging.getLogger("http_api.requests")
 
 
@@ -36,7 +39,7 @@ class Envelope:
 
     def __init__(self, app: ASGIApp, *, is_secure: bool, logs: bool, new_id: Callable[[], str]) -> None:
         self._app = app
-        self._headers = (*_ALWAYS, ("strict-transport-security", HSTS)) if is_secure else _ALWAYS
+        self._always = fields_of_all(is_secure=is_secure)
         self._logs = logs
         self._new_id = new_id
 
@@ -46,7 +49,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         began = perf_counter()
-        request_id = _given_id(scope) or self._new_id()
+        request_id = given_id(scope["headers"]) or self._new_id()
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         status = 0
@@ -56,9 +59,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                for name, value in self._headers:
-                    headers.setdefault(name, value)
+                put_around(headers, request_id, self._always)
                 if rate := state.get("rate"):
                     for name, value in rate.headers.items():
                         headers[name] = value
@@ -102,11 +103,31 @@ def request_id_of(request: Request) -> str:
     return str(request.state.request_id)
 
 
-def _given_id(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
+def given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The id that a client has given its request, where it can be one."""
+    for name, value in headers:
         if name == b"x-request-id":
             return value.decode() if _GIVEN_ID.fullmatch(value) else None
     return None
+
+
+def fields_of_all(*, is_secure: bool) -> Fields:
+    """The headers that every answer has, beside the id of its request."""
+    return (*_ALWAYS, ("strict-transport-security", HSTS)) if is_secure else _ALWAYS
+
+
+def put_around(headers: MutableHeaders, request_id: str, always: Fields) -> None:
+    """Give an answer the headers that every one has; what it says of them itself stands."""
+    headers[REQUEST_ID] = request_id
+    for name, value in always:
+        headers.setdefault(name, value)
+
+
+def note(request_id: str, status: int, client: str | None, *, logs: bool) -> None:
+    """Count, and log, an answer to what never became a request."""
+    _figures("", status)[0].inc()
+    if logs:
+        log.info("answered", extra={"request_id": request_id, "status": status, "client": client})
 
 
 def _count(scope: Scope, status: int, took_s: float) -> None:

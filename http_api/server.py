@@ -165,7 +165,7 @@ def config_of(settings: ServerSettings, app: Callable[[], FastAPI] | None = None
     """Uvicorn's settings; `app` makes the application, where it is not the usual one."""
     limits = settings.limits
     return BoundedConfig(
-        limits,
+        settings,
         app or partial(application, settings),
         factory=True,
         host=settings.host,

@@ -16,6 +16,7 @@ class Limits(msgspec.Struct, frozen=True):
     """How much a client may send, how long it may take, and how often it may ask.
 
     Sizes are in bytes and times in seconds. `requests_a_minute` counts what one key costs in one process.
+    A client must take 64 KiB of an answer, or the rest of it, in `unread_s`.
     Bodies of uses may be larger than others: so large as they are sent and when unpacked, or as an array,
     which is read as a whole. So many are read at once, of one key and of all.
     """
@@ -24,6 +25,7 @@ class Limits(msgspec.Struct, frozen=True):
     head: int = 16 * KIB
     head_s: float = 10
     request_s: float = 60
+    unread_s: float = 60
     keep_alive_s: int = 15
     shutdown_s: int = 30
     connections: int = 1000
