@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from usage_client.client import UsageClient
-from usage_client.presented import DEFAULT_HEADER, VERDICT, presented_key, refusal_of
-from usage_client.quiet_log import LOGGER
+from usage_client.middleware import ERRORS_FROM, Gate, Reads, Witness
+from usage_client.presented import VERDICT
 from usage_client.verdict import Verdict
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -14,11 +13,28 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_ERRORS_FROM = 400
 _POLICY_VIOLATION = 1008
 
 
-class CheckKeys:
+def header_of(scope: Scope, name: str) -> str | None:
+    """The first header of that name, in any case."""
+    wanted = name.lower().encode()
+    for key, value in scope["headers"]:
+        if key.lower() == wanted:
+            text: str = value.decode("latin-1")
+            return text
+    return None
+
+
+def _address_of(scope: Scope) -> str | None:
+    client = scope.get("client")
+    return client[0] if client else None
+
+
+_READS = Reads(header_of, _address_of)
+
+
+class CheckKeys(Gate[App, Scope]):
     """Asks the server about the key of each request, which records the use there.
 
     The verdict is in `scope["keyledger.verdict"]`. A request without a valid key is answered 401 (none or
@@ -27,24 +43,7 @@ class CheckKeys:
     which requests are not looked at; `caller_of` who the caller says it is.
     """
 
-    def __init__(  # noqa: PLR0913 - each has its default
-        self,
-        app: App,
-        client: UsageClient,
-        *,
-        header: str = DEFAULT_HEADER,
-        bearer: bool = True,
-        required: bool = True,
-        exempt: Callable[[Scope], bool] = lambda _: False,
-        caller_of: Callable[[Scope], str | None] = lambda _: None,
-    ) -> None:
-        self._app = app
-        self._client = client
-        self._header = header
-        self._bearer = bearer
-        self._required = required
-        self._exempt = exempt
-        self._caller_of = caller_of
+    _reads = _READS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -55,29 +54,19 @@ class CheckKeys:
             await self._decide(scope, receive, send)
 
     async def _decide(self, scope: Scope, receive: Receive, send: Send) -> None:
-        verdict = await self._verdict(scope)
+        key = self._key(scope)
+        verdict = None if key is None else await self._client.check_async(key, **self._circumstances(scope))
         scope[VERDICT] = verdict
-        if verdict.valid if verdict else not self._required:
+        if self._passes(verdict):
             await self._app(scope, receive, send)
         else:
             await self._refuse(scope, send, verdict)
-
-    async def _verdict(self, scope: Scope) -> Verdict | None:
-        key = presented_key(lambda name: header_of(scope, name), self._header, bearer=self._bearer)
-        if key is None:
-            return None
-        return await self._client.check_async(
-            key,
-            caller=self._caller_of(scope),
-            source_ip=_address(scope),
-            user_agent=header_of(scope, "user-agent"),
-        )
 
     async def _refuse(self, scope: Scope, send: Send, verdict: Verdict | None) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
             return
-        refusal = refusal_of(verdict, self._header, bearer=self._bearer)
+        refusal = self._refusal(verdict)
         headers = [(name.encode(), value.encode()) for name, value in refusal.headers]
         await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await send({"type": "http.response.body", "body": refusal.body})
@@ -90,41 +79,24 @@ class CheckKeys:
             await self._client.close_async_checks()
 
 
-class ReportUses:
+class ReportUses(Witness[App, Scope]):
     """Reports the use of a key that the service itself has checked; what it answered tells success or error.
 
     `key_of` gives the key's id (never its secret) of a request that the service has dealt with, or None.
     """
 
-    def __init__(
-        self,
-        app: App,
-        client: UsageClient,
-        *,
-        key_of: Callable[[Scope], str | None],
-        caller_of: Callable[[Scope], str | None] = lambda _: None,
-    ) -> None:
-        self._app = app
-        self._client = client
-        self._key_of = key_of
-        self._caller_of = caller_of
+    _reads = _READS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        reported = False
-
-        def report(*, error: bool) -> None:
-            nonlocal reported
-            if not reported:
-                reported = True
-                self._report(scope, error=error)
+        report = self._report_of(scope)
 
         async def watch(message: Message) -> None:
             match message["type"]:
                 case "http.response.start":
-                    report(error=message["status"] >= _ERRORS_FROM)
+                    report(error=message["status"] >= ERRORS_FROM)
                 case "websocket.accept":
                     report(error=False)
                 case "websocket.close":
@@ -138,32 +110,3 @@ class ReportUses:
         except BaseException:
             report(error=True)
             raise
-
-    def _report(self, scope: Scope, *, error: bool) -> None:
-        try:
-            key = self._key_of(scope)
-            if key:
-                self._client.record(
-                    key=key,
-                    caller=self._caller_of(scope),
-                    source_ip=_address(scope),
-                    user_agent=header_of(scope, "user-agent"),
-                    error=error,
-                )
-        except Exception:  # noqa: BLE001 - the service's own functions may fail, and its answer must not
-            LOGGER.exception("key_of or caller_of failed, so that a use is not reported")
-
-
-def header_of(scope: Scope, name: str) -> str | None:
-    """The first header of that name, in any case."""
-    wanted = name.lower().encode()
-    for key, value in scope["headers"]:
-        if key.lower() == wanted:
-            text: str = value.decode("latin-1")
-            return text
-    return None
-
-
-def _address(scope: Scope) -> str | None:
-    client = scope.get("client")
-    return client[0] if client else None

@@ -11,23 +11,17 @@ from typing import Self
 from weakref import ref
 
 from usage_client import forking
-from usage_client.background import Background, Nudge, Wait
-from usage_client.backlog import open_backlog
-from usage_client.bookkeeping import Bookkeeping
 from usage_client.checker import Checker
-from usage_client.moments import format_moment, moment_of
+from usage_client.moments import format_moment, moment_of, now
+from usage_client.outbox import Outbox
 from usage_client.presenter import Presenter
-from usage_client.quiet_log import LOGGER, QuietLog
-from usage_client.remote import Remote
+from usage_client.quiet_log import QuietLog
 from usage_client.secret import Secret
-from usage_client.sender import Sender
 from usage_client.settings import Limits, settle
 from usage_client.stats import Stats
 from usage_client.use_id import new_id
 from usage_client.use_line import RefusedUse, check_use, write_line
 from usage_client.verdict import Verdict, WhenDown
-
-_SYNC = "sync"
 
 
 class UsageClient:
@@ -67,28 +61,11 @@ class UsageClient:
             allow_plain_http=allow_plain_http,
         )
         self._log = QuietLog(time.monotonic)
-        self._backlog = open_backlog(self.settings, self._log, now, os.urandom, heartbeats=heartbeats)
-        self._books = Bookkeeping(self._backlog, self._log, on_refused)
-        limits = self.settings.limits
-        self._remote = Remote(self.settings.server, self.settings.api_key, limits.send_timeout, now)
-        self._sender = Sender(
-            self.settings,
-            self._backlog,
-            self._remote,
-            self._log,
-            self._books.tell_refused,
-            coalesce=coalesce,
-        )
-        self._keeper = Background("keyledger-usage-keeper", self._sync)
+        self._outbox = Outbox(self.settings, self._log, on_refused, coalesce=coalesce, heartbeats=heartbeats)
         self._checker = Checker(self.settings, self._log, when_down, self._accepted)
-        self._begin()
         forking.watch(self)
         self._at_exit = _closer(self)
         atexit.register(self._at_exit)
-
-    def _begin(self) -> None:
-        self._is_closed = False
-        self._is_started = False
 
     def record(  # noqa: PLR0913 - what a use may tell
         self,
@@ -125,21 +102,9 @@ class UsageClient:
                 }
             )
         except (ValueError, TypeError, AttributeError, OverflowError) as reason:
-            self._books.reject(reason)
+            self._outbox.books.reject(reason)
             return False
-        return self._keep(line)
-
-    def _keep(self, line: bytes) -> bool:
-        if self._is_closed:
-            self._books.drop("the client is closed")
-            return False
-        if not self._books.keep(line):
-            return False
-        self.start()
-        is_much = self._backlog.memory.waiting * 2 >= self.settings.limits.memory_uses
-        self._sender.thread.nudge(Nudge.MUCH if is_much else Nudge.SOMETHING)
-        self._keeper.nudge(Nudge.SOMETHING)
-        return True
+        return self._outbox.keep(line)
 
     def check(
         self,
@@ -185,102 +150,42 @@ class UsageClient:
                 user_agent=presenter.user_agent,
             )
             return
-        self._books.pass_over()
+        self._outbox.books.pass_over()
 
     def start(self) -> None:
         """Begin to deliver, also what an earlier process left; `record` does this too."""
-        if self._is_closed or self._is_started:
-            return
-        self._is_started = True
-        self._sender.thread.start()
-        if self._backlog.spool is not None:
-            self._keeper.start()
+        self._outbox.start()
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Deliver all that waits; whether that was done in time."""
-        self.start()
-        return self._backlog.is_empty or self._sender.flush(timeout_s)
+        return self._outbox.flush(timeout_s)
 
     def close(self, timeout_s: float | None = None) -> bool:
         """Deliver what can be delivered in time (5 s unless told), and end; what is spooled is kept.
 
         Returns whether nothing is left behind. Without a spool what is left is lost, and is logged.
         """
-        if self._is_closed:
-            return self._backlog.is_empty
-        self._is_closed = True
+        if self._outbox.is_closed:
+            return self._outbox.is_empty
         atexit.unregister(self._at_exit)
-        end = time.monotonic() + (self.settings.limits.close_timeout if timeout_s is None else timeout_s)
-        if self._is_started:
-            has_spool = self._backlog.spool is not None and not len(self._backlog.memory)
-            self._sender.flush(max(0.0, end - time.monotonic()), give_up_early=has_spool)
-        return self._leave(end)
-
-    def _leave(self, end: float) -> bool:
-        left, in_memory = self._backlog.is_empty, len(self._backlog.memory)
-        if in_memory:
-            self._backlog.lost()
-            LOGGER.warning(
-                "%d uses could not be delivered in time and are lost: there is no spool", in_memory
-            )
-        ended = [
-            thread.stop(max(0.1, end - time.monotonic())) for thread in (self._sender.thread, self._keeper)
-        ]
-        if all(ended):
-            # A thread that is still at it uses these; then the end of the process closes them.
-            self._backlog.close()
-            self._remote.close()
+        is_empty = self._outbox.close(timeout_s)
         self._checker.close()
-        return left
+        return is_empty
 
     def stats(self) -> Stats:
         """Counts for a service's own metrics."""
-        spool, counts, books = self._backlog.spool, self._sender.counts, self._books
-        return Stats(
-            recorded=books.recorded,
-            rejected=books.rejected,
-            dropped=books.dropped,
-            unidentified=books.unidentified,
-            stored=counts.stored,
-            duplicates=counts.duplicates,
-            refused=counts.refused,
-            damaged=self._sender.damaged,
-            waiting_bytes=0 if spool is None else spool.size,
-            waiting_in_memory=len(self._backlog.memory),
-            failure=self._sender.failure,
-            checks_down=self._checker.is_down,
-        )
-
-    def _sync(self) -> Wait:
-        try:
-            was_needed = self._backlog.sync()
-        except OSError as error:
-            self._backlog.lost()
-            self._log.say(_SYNC, f"the spool does not come to the disk: {error.strerror}")
-            was_needed = True
-        seconds = self.settings.limits.sync_every
-        return Wait(seconds, Nudge.NONE_IS_HEEDED) if was_needed else Wait(None)
+        return self._outbox.stats(checks_down=self._checker.is_down)
 
     def before_fork(self) -> None:
-        self._backlog.before_fork()
+        self._outbox.before_fork()
 
     def after_fork_in_parent(self) -> None:
-        self._backlog.after_fork_in_parent()
+        self._outbox.after_fork_in_parent()
 
     def after_fork_in_child(self) -> None:
-        was_closed = self._is_closed
         self._log.forget()
-        self._books.forget()
-        self._remote.forget()
         self._checker.forget()
-        self._sender.forget()
-        self._keeper.forget()
-        self._begin()
-        self._is_closed = was_closed
-        try:
-            self._backlog.after_fork_in_child()
-        except OSError as error:
-            self._log.say(_SYNC, f"no heartbeats from this process: {error.strerror}")
+        self._outbox.after_fork_in_child()
 
     def __enter__(self) -> Self:
         self.start()
@@ -293,11 +198,6 @@ class UsageClient:
 
     def __repr__(self) -> str:
         return f"UsageClient({self.settings.server!r}, service={self.settings.service!r})"
-
-
-def now() -> int:
-    """Microseconds since 1970."""
-    return time.time_ns() // 1000
 
 
 def _closer(client: UsageClient) -> Callable[[], None]:

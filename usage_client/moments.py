@@ -1,11 +1,17 @@
 """Moments: microseconds since 1970 inside, RFC 3339 in UTC on the wire."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
 _MICROSECOND = timedelta(microseconds=1)
 SECOND = 1_000_000
+
+
+def now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
 
 
 def format_moment(moment: int) -> str:

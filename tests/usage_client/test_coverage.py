@@ -16,9 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tests.usage_client.conftest import Open, eventually
 from tests.usage_client.server import Reply, Server
 from usage_client import Limits
-from usage_client.client import now
 from usage_client.coverage import LONGEST_PAUSE_US, MARGIN_US, Coverage
-from usage_client.moments import SECOND, parse_moment
+from usage_client.moments import SECOND, now, parse_moment
 
 START = 1_767_225_600 * SECOND
 MINUTE = 60 * SECOND
