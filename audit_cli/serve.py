@@ -1,5 +1,6 @@
 """`keyledger serve`: the HTTP API, for services and gateways."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -57,6 +58,7 @@ def serve(options: Options, asked: ServeOptions) -> None:
 
     Example: keyledger serve --port 8431
     """
+    from audit_cli.remote.in_force import KEY_VARIABLE
     from audit_cli.session import settings_without_server
     from ledger.errors import InvalidInput
 
@@ -66,6 +68,13 @@ def serve(options: Options, asked: ServeOptions) -> None:
         raise InvalidInput(
             f"the server needs {error.name}, which is not installed; run `pip install 'keyledger[server]'`"
         ) from None
+    if options.org or options.actor:
+        raise InvalidInput(
+            "a server serves all organizations of its ledger, and each caller says by its key who it is:"
+            " leave --org and --as away"
+        )
+    # A key for servers is none of a server's own, and nothing that its processes should have.
+    os.environ.pop(KEY_VARIABLE, None)
     # Its log says which ledger, and has a JSON object on every line.
     status = serve_http(_server_settings(settings_without_server(options), asked))
     if status:

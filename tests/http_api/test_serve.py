@@ -11,9 +11,15 @@ import pytest
 
 from tests.door import Door
 from tests.http_api.certificate import certified
-from tests.http_api.process import exchange, serving
+from tests.http_api.process import Serving, exchange, serving
 
 LOCAL = pytest.mark.sqlite_only("it is about connections, whichever database is behind")
+
+
+def processes(server: Serving) -> set[int]:
+    """Those that serve, as far as they have said that they do."""
+    told = (re.fullmatch(r"Started server process \[(\d+)\]", each["message"]) for each in server.log)
+    return {int(each[1]) for each in told if each}
 
 
 @LOCAL
@@ -33,6 +39,8 @@ def test_other_machines_are_not_served_in_the_clear(keyledger: Door) -> None:
         (["--tls-cert", "text.pem", "--tls-key", "text.pem"], "no certificate and its key"),
         (["--ledger", "elsewhere.db"], "there is no ledger at"),
         (["--policy-is", "x"], "No such option"),
+        (["--org", "acme"], "leave --org and --as away"),
+        (["--as", "ada@example.com"], "leave --org and --as away"),
         (["--key-header", ""], "cannot be the header for keys"),
         (["--key-header", "x y"], "cannot be the header for keys"),
         (["--key-header", "Authorization"], "cannot be the header for keys"),
@@ -51,6 +59,40 @@ def test_what_cannot_be_served_is_said_in_a_line(keyledger: Door, options: list[
     assert answer.status in {1, 2}
     assert said in answer.err
     assert "Traceback" not in answer.err
+
+
+@LOCAL
+def test_a_server_in_the_settings_is_not_served_and_no_other_ledger_in_its_place(keyledger: Door) -> None:
+    (keyledger.folder / "keyledger.toml").write_text('server = "https://keys.example.com"\n')
+    keyledger.environment = {"XDG_DATA_HOME": str(keyledger.folder)}
+
+    answer = keyledger.process("serve")
+
+    assert (answer.status, answer.out) == (2, "")
+    assert "`server` in keyledger.toml names a server" in answer.err
+    with serving(keyledger, "--ledger", keyledger.address):
+        pass
+
+
+@LOCAL
+def test_settings_of_the_folder_that_are_for_people_mean_nothing_to_a_server(keyledger: Door) -> None:
+    key = keyledger.create("reader")["secret"]
+    (keyledger.folder / "keyledger.toml").write_text(
+        f'url = "{keyledger.address}"\norg = "another"\nactor = "nobody@example.com"\n'
+    )
+    keyledger.environment = {"KEYLEDGER_API_KEY": "kl_of_somebody", "KEYLEDGER_ORG": "another"}
+
+    with serving(keyledger, workers=2) as server:
+        answer = httpx.get(f"{server.url}/v1/caller", headers={"api-key": key})
+        end = time.monotonic() + 30
+        while len(started := processes(server)) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        kept = [Path(f"/proc/{number}/environ").read_bytes() for number in started]
+        assert server.terminate() == 0
+
+    assert answer.json()["organization"] == "acme"
+    assert len(kept) == 2
+    assert not any(b"KEYLEDGER_API_KEY" in each for each in kept)
 
 
 @LOCAL
@@ -115,7 +157,7 @@ def test_several_processes_serve_one_ledger_and_a_revocation_holds_on_all(keyled
         status = server.terminate()
 
     assert status == 0
-    assert len({each["message"] for each in server.log if "Started server process" in each["message"]}) == 2
+    assert len(processes(server)) == 2
 
 
 @LOCAL
