@@ -82,10 +82,9 @@ def _meant(
     selection = None if wanted.where is None else parse_selection(wanted.where)
     named = {desk.ledger.find_key(caller.org, each).key_id for each in wanted.keys or ()}
     with desk.view(caller.org) as view:
-        records = view.records()
-    if selection is not None:
-        return revocable(records, selection, now)
-    meant = [record for record in records if record.id in named]
+        if selection is not None:
+            return revocable(view.records(), selection, now)
+        meant = [record for record in view.records_of(named) if record.id in named]
     return [each for each in meant if each.is_minted_here], [
         each for each in meant if not each.is_minted_here
     ]

@@ -1,5 +1,6 @@
 """Keys as they are: the list, one with all that is known of it, and what happened to it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 
 from fastapi import APIRouter, Query
@@ -18,9 +19,11 @@ from ledger.ids import format_id
 from projections.documents.history import HistoryDocument, history_document
 from projections.documents.key import KeyDocument, key_document
 from projections.documents.keys import KeysDocument
+from projections.key_outline import KeyOutline
 from projections.key_record import KeyRecord
 from projections.listed_key import ListedKey, listed_key
-from projections.selection import parse_selection
+from projections.selection import Selection, parse_selection
+from projections.view import View
 
 MAX_EXPRESSION = 1000
 
@@ -74,17 +77,22 @@ def list_keys(
     selection = None if where is None else parse_selection(where)
     with desk.view(caller.org) as view:
         now = desk.clock()
-        records = [
-            record
-            for record in view.records()
-            if (temporary or record.kind is KeyKind.LONG_LIVED)
-            and state in (None, record.status(now))
-            and (selection is None or selection.means(record, now))
+        meant = [
+            each
+            for each in _meant(view, selection, now)
+            if (temporary or each.kind is KeyKind.LONG_LIVED) and state in (None, each.status(now))
         ]
+        shown, following = page(meant, _place, limit, cursor)
+        rows = [listed_key(record, now) for record in view.records_of([each.id for each in shown])]
         position = view.position
-    shown, following = page(records, _place, limit, cursor)
-    rows = [listed_key(record, now) for record in shown]
     return answer(KeysPage(organization=caller.org.name, position=position, keys=rows, next=following))
+
+
+def _meant(view: View, selection: Selection | None, now: int) -> Sequence[KeyOutline | KeyRecord]:
+    """What is chosen from: with their uses only where those decide, as there are very many."""
+    if selection is None:
+        return view.outlines()
+    return [record for record in view.records() if selection.means(record, now)]
 
 
 _FINDING = (ProblemKind.NOT_FOUND, ProblemKind.AMBIGUOUS)
@@ -110,5 +118,5 @@ def key_history(desk: DeskAtHand, caller: CallerAtHand, key: KeyInPath) -> Respo
     return answer(document)
 
 
-def _place(record: KeyRecord) -> Place:
-    return (record.name, format_id(record.id))
+def _place(key: KeyOutline | KeyRecord) -> Place:
+    return (key.name, format_id(key.id))

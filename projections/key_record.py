@@ -130,9 +130,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
 
     def status(self, as_of: int) -> str:
         """`active`, `disabled`, `revoked` or `expired` (its expiry or its overlap is over)."""
-        if denial(self.state, self.expires_at, self.overlap_ends_at, as_of) in _OVER:
-            return "expired"
-        return self.state
+        return status_of(self.state, self.expires_at, self.overlap_ends_at, as_of)
 
     def age(self, as_of: int) -> timedelta | None:
         """The time since creation; None where that is unknown."""
@@ -142,6 +140,11 @@ class KeyRecord(msgspec.Struct, frozen=True):
         """The time since the later of last use and creation; None where neither is known."""
         latest = max((at for at in (self.last_used_at, self.created_at) if at is not None), default=None)
         return None if latest is None else (as_of - latest) * MICROSECOND
+
+
+def status_of(state: KeyState, expires_at: int | None, overlap_ends_at: int | None, as_of: int) -> str:
+    """How lists call the state of a key at a moment."""
+    return "expired" if denial(state, expires_at, overlap_ends_at, as_of) in _OVER else state
 
 
 _OVER = (DenialReason.EXPIRED, DenialReason.ROTATED)

@@ -1,7 +1,7 @@
 """Key records put together from the tables: one pass over each, links followed, coverage merged."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table, func, select
 from ledger.database import driver_rows
 from ledger.events import DenialReason, KeyKind, KeyState
 from projections.coverage import Coverage, SummaryRow
+from projections.key_outline import KeyOutline
 from projections.key_record import AddressUse, CallerUse, Denial, KeyRecord
 from projections.key_row import KeyRow, absorb, end_replaced
 from projections.members import MemberRow
@@ -54,26 +55,35 @@ def read_links(connection: Connection, organization_id: bytes) -> dict[bytes, by
 
 
 def read_records(
-    connection: Connection, organization_id: bytes, key_id: bytes | None = None
+    connection: Connection, organization_id: bytes, key_ids: Collection[bytes] | None = None
 ) -> list[KeyRecord]:
-    """The records of an organization's keys, or of one key and its aliases, by name and then id."""
-    assembly = _Assembly(connection, organization_id, key_id)
+    """The records of an organization's keys, or of some keys and their aliases, by name and then id."""
+    assembly = _Assembly(connection, organization_id, key_ids)
     return sorted(assembly.records(), key=attrgetter("name", "id"))
+
+
+def read_outlines(connection: Connection, organization_id: bytes) -> list[KeyOutline]:
+    """The same of all keys without their uses, which are much less to read."""
+    rows = _Assembly(connection, organization_id, None).key_rows()
+    return sorted(map(_outline, rows.values()), key=attrgetter("name", "id"))
 
 
 class _Assembly:
     """The rows of an organization, grouped by the key that they belong to once aliases are followed."""
 
-    def __init__(self, connection: Connection, organization_id: bytes, key_id: bytes | None) -> None:
+    def __init__(
+        self, connection: Connection, organization_id: bytes, key_ids: Collection[bytes] | None
+    ) -> None:
         self._connection = connection
         self._organization_id = organization_id
         self._links = read_links(connection, organization_id)
-        self._wanted = None if key_id is None else self._names_of(key_id)
+        self._wanted = None if key_ids is None else self._names_of(key_ids)
         self._owners = Owners(read_members(connection, organization_id))
         self._coverage = Coverage(connection, organization_id)
         self._key_names: dict[bytes, str | None] = {}
 
-    def records(self) -> Iterable[KeyRecord]:
+    def key_rows(self) -> dict[bytes, KeyRow]:
+        """What events of the keys themselves say of them."""
         rows = {row[0]: KeyRow(*row) for row in self._rows(TABLES.keys)}
         end_replaced(rows.values())
         if self._wanted is not None:
@@ -81,6 +91,10 @@ class _Assembly:
         for alias_id, key_id in self._links.items():
             if alias_id in rows and key_id in rows:
                 absorb(rows[key_id], rows.pop(alias_id))
+        return rows
+
+    def records(self) -> Iterable[KeyRecord]:
+        rows = self.key_rows()
         uses = self._grouped(TABLES.usage, _caller_use)
         addresses = self._grouped(TABLES.addresses, _address_use)
         denials = self._grouped(TABLES.denials, _denial)
@@ -107,9 +121,9 @@ class _Assembly:
             self._key_names[key_id] = self._connection.execute(query).scalar()
         return self._key_names[key_id]
 
-    def _names_of(self, key_id: bytes) -> set[bytes]:
-        main = self._links.get(key_id, key_id)
-        return {main} | {alias for alias, key in self._links.items() if key == main}
+    def _names_of(self, key_ids: Collection[bytes]) -> set[bytes]:
+        meant = {self._links.get(key_id, key_id) for key_id in key_ids}
+        return meant | {alias for alias, key in self._links.items() if key in meant}
 
     def _rows(self, table: Table) -> Iterable[Any]:
         keys = TABLES.keys
@@ -153,7 +167,7 @@ class _Assembly:
         created_by = self._owners.name(row.created_by_id) or row.created_by_name
         return KeyRecord(
             id=row.key_id,
-            name=row.name or row.external_id or "",
+            name=_name(row),
             kind=_KINDS[row.kind],
             source=row.source,
             state=_STATES[row.state],
@@ -193,6 +207,15 @@ class _Assembly:
             covered=self._coverage.covered(row.source, row.account, summaries),
             reporters=self._coverage.reporters_of(row.source),
         )
+
+
+def _name(row: KeyRow) -> str:
+    return row.name or row.external_id or ""
+
+
+def _outline(row: KeyRow) -> KeyOutline:
+    kind, state = _KINDS[row.kind], _STATES[row.state]
+    return KeyOutline(row.key_id, _name(row), kind, state, row.expires_at, row.overlap_ends_at)
 
 
 def _caller_use(row: tuple[Any, ...]) -> CallerUse:

@@ -19,6 +19,7 @@ from projections.catch_up import OnProgress, catch_up, project_into_memory
 from projections.coverage import Coverage, SummarizedCoverage, read_reporters, read_summarized
 from projections.daily_rows import read_daily_use
 from projections.daily_use import DailyUse
+from projections.key_outline import KeyOutline
 from projections.key_record import KeyRecord
 from projections.marks import Marks, fold_marks
 from projections.members import MemberRow
@@ -26,7 +27,7 @@ from projections.past import project_past
 from projections.pause import Sought
 from projections.paused import with_pauses
 from projections.people import People
-from projections.records import read_links, read_members, read_records
+from projections.records import read_links, read_members, read_outlines, read_records
 from projections.reporter import Reporter
 from projections.tables import TABLES
 
@@ -64,9 +65,19 @@ class View:
         coverage = Coverage(self._rows, self._organization_id)
         return with_pauses(self._rows, records, aliases, coverage, sought)
 
+    def outlines(self) -> list[KeyOutline]:
+        """All keys without their uses, in the order of `records`; of now alone, which is as of no moment."""
+        if self.as_of is not None:
+            raise ValueError("when a key was first heard of, its uses tell too")
+        return read_outlines(self._rows, self._organization_id)
+
+    def records_of(self, key_ids: Collection[bytes]) -> list[KeyRecord]:
+        """Some keys, by their ids or the ids of other names of them, in the order of `records`."""
+        return self._known(read_records(self._rows, self._organization_id, key_ids))
+
     def record(self, key_id: bytes) -> KeyRecord:
         """One key, by its id or the id of another name of it."""
-        for record in self._known(read_records(self._rows, self._organization_id, key_id)):
+        for record in self.records_of([key_id]):
             return record
         raise NotFound(f"there was no key {format_id(key_id)} in this organization then")
 
