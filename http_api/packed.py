@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 
 from http_api.problems import Problem, ProblemKind
 
+MAX_MEMBERS = 1000
+
 _GZIP = 31
 _PART = 256 * 1024
 
@@ -12,13 +14,19 @@ _PART = 256 * 1024
 async def unpacked(chunks: AsyncIterator[bytes], limit: int, limit_unpacked: int) -> AsyncIterator[bytes]:
     """The parts of a gzip body, unpacked; a Problem where it is none, cut short or too large."""
     unpacker = zlib.decompressobj(_GZIP)
-    size = 0
+    members, size = 1, 0
     async for chunk in bounded(chunks, limit):
         rest = chunk
         while rest:
             if unpacker.eof:
-                # Several may follow each other in one file.
+                # Several may follow each other in one file; each takes time, be it ever so small.
                 unpacker = zlib.decompressobj(_GZIP)
+                members += 1
+                if members > MAX_MEMBERS:
+                    raise Problem(
+                        ProblemKind.TOO_LARGE,
+                        f"a gzip body has {MAX_MEMBERS} members at most here; pack it as one",
+                    )
             try:
                 part = unpacker.decompress(rest, _PART)
             except zlib.error:

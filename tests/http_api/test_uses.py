@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from http_api.packed import MAX_MEMBERS
 from http_api.settings import Limits, ServerSettings
 from ledger import postgresql_server, sqlite
 from ledger.database import open_database
@@ -225,6 +226,16 @@ class TestFaults:
         # 512 MiB are in it; all that is read of it is 64, in parts.
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert grown < 48 * 1024
+
+    @pytest.mark.parametrize(("members", "status"), [(MAX_MEMBERS, 200), (MAX_MEMBERS + 1, 413)])
+    def test_a_body_is_packed_in_a_thousand_parts_at_most(
+        self, api: Served, reporter: CreatedKey, members: int, status: int
+    ) -> None:
+        lines = [gzip.compress(ndjson([use])) for use in uses(api.key(), 2)]
+
+        told = append(api, reporter, b"".join(lines) + gzip.compress(b"") * (members - 2), NDJSON, "gzip")
+
+        assert told.status_code == status
 
     def test_a_body_that_is_said_to_be_too_large_is_not_read(self, api: Served, reporter: CreatedKey) -> None:
         with suppress(httpx.WriteError):
