@@ -18,9 +18,10 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from http_api.app import create_app
-from http_api.authorization import GATEWAY_KEY
+from http_api.authorization import CALLER, GATEWAY_KEY, SERVICE
 from http_api.caller import ON_BEHALF_OF
 from http_api.desk import Desk
+from http_api.envelope import REQUEST_ID
 from http_api.figures import SHARED
 from http_api.logs import log_config
 from http_api.protocol import BoundedConfig, BoundedProtocol
@@ -33,7 +34,15 @@ from ledger.hosts import is_this_machine
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
-_TAKEN = frozenset({"authorization", "host", "content-type", "content-length", ON_BEHALF_OF, GATEWAY_KEY})
+# What a server reads of them it tells again, or keeps.
+_TAKEN = frozenset(
+    {
+        *("authorization", "host", "user-agent", "cookie", "idempotency-key", "traceparent", REQUEST_ID),
+        *("content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "upgrade"),
+        *("expect", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"),
+        *(ON_BEHALF_OF, GATEWAY_KEY, SERVICE, CALLER),
+    }
+)
 
 log = logging.getLogger("http_api")
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -40,6 +41,12 @@ _TOKEN = re.compile(
 )
 
 
+# `fnmatch` itself keeps so many that whoever asks a server could fill its memory with them.
+@lru_cache(256)
+def _fitting(pattern: str) -> Callable[[str], object]:
+    return re.compile(translate(pattern)).match
+
+
 class Condition(msgspec.Struct, frozen=True):
     """One of a field's values fits a pattern, in which `*` and `?` stand for any characters."""
 
@@ -48,8 +55,8 @@ class Condition(msgspec.Struct, frozen=True):
 
     def holds(self, record: KeyRecord, as_of: int) -> bool:
         """Whether it does for a key at a moment; case does not matter."""
-        pattern = self.pattern.casefold()
-        return any(fnmatchcase(value.casefold(), pattern) for value in FIELDS[self.field](record, as_of))
+        fits = _fitting(self.pattern.casefold())
+        return any(fits(value.casefold()) for value in FIELDS[self.field](record, as_of))
 
 
 class Selection(msgspec.Struct, frozen=True):

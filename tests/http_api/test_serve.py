@@ -44,6 +44,7 @@ def test_other_machines_are_not_served_in_the_clear(keyledger: Door) -> None:
         (["--key-header", ""], "cannot be the header for keys"),
         (["--key-header", "x y"], "cannot be the header for keys"),
         (["--key-header", "Authorization"], "cannot be the header for keys"),
+        (["--key-header", "X-Request-Id"], "cannot be the header for keys"),
         (["--host", "192.0.2.1", "--behind-tls-proxy"], "cannot be served"),
         (["--proxy", "192.0.2.1"], "--proxy goes with --behind-tls-proxy"),
         (["--behind-tls-proxy", "--proxy", "*"], "is no address of a proxy"),
