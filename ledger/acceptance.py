@@ -6,22 +6,26 @@ from ledger import ids
 from ledger.actor import Stamp
 from ledger.dialect import EventRow
 from ledger.encoding import encode
-from ledger.events import KeyUsed, UseDetails
+from ledger.events import Authentication, KeyUsed, UseDetails
 from ledger.secret import SHORTEST_SECRET
 from ledger.usage import FUTURE_TOLERANCE_US, Use, check_text, check_texts, check_use
 from ledger.use_shape import EARLIEST_PLAIN, plain_state, tail_of
 
-# What plain uses say but for their moments (key, service, caller, reporter, address, agent, errors), with the
-# end of their states, which says it too.
-Tails: TypeAlias = dict[tuple[bytes, str, str | None, str | None, str | None, str | None, int], bytes]
+# The organization, who tells it and how he is known.
+_Told: TypeAlias = tuple[bytes, bytes | None, Authentication]
+# Service, caller, reporter, address and agent.
+_Texts: TypeAlias = tuple[str, str | None, str | None, str | None, str | None]
+# What plain uses say but for their moments, their errors last, with the end of their states.
+Tails: TypeAlias = dict[tuple[_Told, bytes, *_Texts, int], bytes]
 
 _TAILS_HELD = 20_000
+_LONGEST_HELD = 512
 _RANDOM_BYTES = 10
 _DRAWN_AT_ONCE = 100
 
 
 class Acceptance:
-    """Makes events of the uses that one actor tells, under one stamp.
+    """Makes rows of the uses that one actor tells, under one stamp.
 
     Uses come by the million and say the same things of themselves again and again, so `tails` remembers what
     was checked and encoded already.
@@ -36,6 +40,7 @@ class Acceptance:
         self._actor_id = stamp.actor.id
         self._authentication = stamp.actor.authentication
         self._random_bytes = random_bytes
+        self._told = (stamp.organization_id, stamp.actor.id, stamp.actor.authentication)
         self._tails = tails
         self._drawn: list[bytes] = []
 
@@ -50,13 +55,24 @@ class Acceptance:
         is_plain = use.count == 1 and use.last_at is None and 0 <= errors <= 1
         if not is_plain or not EARLIEST_PLAIN <= at <= self._plain_until:
             return encode(self._event(use, key_id))
-        said = (key_id, use.service, use.caller, use.reporter, use.source_ip, use.user_agent, errors)
+        said = (
+            self._told,
+            key_id,
+            use.service,
+            use.caller,
+            use.reporter,
+            use.source_ip,
+            use.user_agent,
+            errors,
+        )
         tail = self._tails.get(said)
         if tail is None:
             state = encode(self._event(use, key_id))
-            if len(self._tails) >= _TAILS_HELD:
-                self._tails.clear()
-            self._tails[said] = tail_of(state)
+            # A truth value is equal to a number, but not encoded as one.
+            if len(state) <= _LONGEST_HELD and type(use.count) is type(errors) is int:
+                if len(self._tails) >= _TAILS_HELD:
+                    self._tails.clear()
+                self._tails[said] = tail_of(state)
             return state
         _check_given_id(use.given_id)
         return plain_state(at, self._recorded_at, tail)

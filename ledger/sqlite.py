@@ -225,9 +225,9 @@ def open_file(path: Path, *, create: bool) -> tuple[Engine, bool]:
     return engine, writable
 
 
-def reading_uri(path: Path) -> str:
-    """How another connection reads a ledger that may not be written."""
-    return _uri(path, _read_only_mode(path))
+def reading_uri(path: Path, *, is_ours: bool = False) -> str:
+    """How another connection reads a ledger, which this process writes (`is_ours`) or may not write."""
+    return _uri(path, "ro" if is_ours else _read_only_mode(path))
 
 
 def open_memory() -> Engine:

@@ -1,4 +1,4 @@
-"""Uses as services report them, and the events that they become."""
+"""Uses as services report them, and what is refused of them."""
 
 from collections.abc import Callable
 from datetime import timedelta

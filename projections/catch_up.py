@@ -11,6 +11,7 @@ from ledger.dialect import Lock
 from ledger.errors import Conflict
 from ledger.event_store import max_position
 from projections.copying import copy_rows
+from projections.held import held_rows
 from projections.rebuild import rebuild
 from projections.stretch import BATCH_SIZE, apply_stretch, read_stretch
 from projections.tables import TABLES
@@ -58,12 +59,12 @@ def catch_up(database: Database, on_progress: OnProgress | None = None) -> int:
 def project_into_memory(database: Database) -> Database:
     """A private read model up to the end of the ledger, for readers that may not write."""
     memory = in_memory()
-    with memory.write() as target, database.read() as source:
+    with memory.write() as target, held_rows(database) as held:
         TABLES.create(target)
-        if TABLES.exist(source):
-            TABLES.hold(source)
-            _copy(source, target)
-        goal = max_position(source)
+        if held is not None:
+            _copy(held, target)
+    with database.read() as connection:
+        goal = max_position(connection)
     _advance(database, memory, goal)
     return memory
 

@@ -10,6 +10,7 @@ from ledger.schema import events
 from projections import rows
 from projections.as_of import clip
 from projections.catch_up import OnProgress
+from projections.held import held_rows
 from projections.key_row import KeyFact
 from projections.rebuild import LIVES_AT_ONCE, Extent, Target, fill, fill_lives
 from projections.settled import take_over
@@ -42,15 +43,12 @@ def project_past(database: Database, at: int, until: int, on_progress: OnProgres
 
 def _last_use(database: Database, at: int, until: int) -> int:
     """A position beyond which no use is one of those by the moment."""
-    with database.read() as connection:
-        if not TABLES.exist(connection):
-            return until
-        TABLES.hold(connection)
-        if TABLES.position(connection) < until:
+    with held_rows(database) as held:
+        if held is None or TABLES.position(held) < until:
             return until
         days = TABLES.days.c
         query = select(func.max(days.high_position)).where(days.day <= at // DAY_US)
-        return min(until, connection.execute(query).scalar() or 0)
+        return min(until, held.execute(query).scalar() or 0)
 
 
 def _take_over_lives(database: Database, memory: Database, extent: Extent, at: int) -> bool:
@@ -58,22 +56,19 @@ def _take_over_lives(database: Database, memory: Database, extent: Extent, at: i
 
     False, with nothing done, where there are no rows of that very position.
     """
-    with database.read() as connection:
-        if not TABLES.exist(connection):
-            return False
-        TABLES.hold(connection)
-        if TABLES.position(connection) != extent.until or not take_over(connection, database, memory, at):
+    with held_rows(database) as held:
+        if held is None or TABLES.position(held) != extent.until or not take_over(held, database, memory, at):
             return False
         for query in (_lives_changed_since(at), _all_but_lives(extent.until)):
-            _tell(connection, query, memory, at)
+            _tell(held, query, memory, at)
     return True
 
 
 def _lives_changed_since(at: int) -> Select[Any]:
     keys, timeline = TABLES.keys.c, TABLES.timeline.c
-    query = select_events().join(TABLES.timeline, timeline.position == events.c.position)
-    query = query.join(TABLES.keys, keys.key_id == timeline.key_id)
-    return query.where(keys.changed_at > at, events.c.topic.in_(_FACTS))
+    changed = select(keys.key_id).where(keys.changed_at > at)
+    positions = select(timeline.position).where(timeline.key_id.in_(changed))
+    return select_events().where(events.c.topic.in_(_FACTS), events.c.position.in_(positions))
 
 
 def _all_but_lives(until: int) -> Select[Any]:

@@ -11,7 +11,8 @@ def source_of(database: Database) -> Source:
     """What the driver needs to connect; it may hold a password, so it goes through a pipe only."""
     if database.dialect.name == SQLITE:
         if database.writable:
-            return Source(SQLITE, {"database": database.name})
+            # Whole, or a name that begins with `file:` would be taken for an address.
+            return Source(SQLITE, {"database": str(Path(database.name).absolute())})
         return Source(SQLITE, {"database": sqlite.reading_uri(Path(database.name)), "uri": True})
     from ledger.postgresql_server import tls_mode  # noqa: PLC0415 - only what is in use
 

@@ -41,6 +41,7 @@ _REQUIRED = ("key", "service", "occurred_at")
 _ALLOWED = Line.__struct_fields__
 _TEXTS = ("service", "caller", "reporter", "source_ip", "user_agent")
 _CHECKED_TEXTS = 10_000
+_REMEMBERED_LENGTH = 500
 
 _EXAMPLE = '{"key": "billing-prod", "service": "payments", "occurred_at": "2024-05-31T12:00:00Z"}'
 
@@ -115,10 +116,16 @@ def _check_texts(line: Line, checked: set[Texts]) -> None:
             raise InvalidInput("that is a secret, not a key id; give the key's id or name")
         for field, text in zip(_TEXTS, texts[1:], strict=True):
             _refuse_secret(field, text)
+        _remember(texts, checked)
+    _refuse_secret("id", line.id)
+
+
+def _remember(texts: Texts, checked: set[Texts]) -> None:
+    """Only what is short, as what is said again and again is: a line may hold very much."""
+    if sum(map(len, filter(None, texts))) <= _REMEMBERED_LENGTH:
         if len(checked) >= _CHECKED_TEXTS:
             checked.clear()
         checked.add(texts)
-    _refuse_secret("id", line.id)
 
 
 def _refuse_secret(field: str, text: str | None) -> None:

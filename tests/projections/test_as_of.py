@@ -1,4 +1,8 @@
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,11 +34,12 @@ from ledger.usage import Use
 from ledger.verdict import Presented
 from projections import past
 from projections.as_of import clip
+from projections.catch_up import catch_up
 from projections.past import project_past
 from projections.rebuild import Extent, Target, fill
 from projections.view import View, open_view
 from tests.office import DAY, HOUR, START, Office, shown
-from tests.place import Place
+from tests.place import Place, plain
 from tests.projections.histories import MOMENTS, OUTSIDE, outside_items
 
 T = START
@@ -222,6 +227,52 @@ def seen_in(office: Office, at: int, kept: Database) -> object:
         view = View(rows, ledger, office.id, at)
         records = view.records()
         return records, view.members(), [view.timeline(record.id) for record in records]
+
+
+@pytest.mark.parametrize("name", ["file:led.db", "we?ird#%41.db", os.fsdecode(b"bad\xff.db")])
+def test_a_file_of_any_name_tells_its_past(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder := tmp_path / "ledgers").mkdir()
+    monkeypatch.chdir(folder)
+    with closing(Office(name)) as office:
+        key = office.key()
+        office.now += DAY
+        office.use(key, office.now)
+
+        records = office.records(START + HOUR)
+
+    assert records[key.id].use_count == 0
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_rows_that_a_rebuild_swaps_in_meanwhile_are_seen_as_a_whole() -> None:
+    # given a swap under way, which whoever looks back has to wait for
+    with (
+        Place("postgresql").ledger() as address,
+        closing(Office(address)) as office,
+        plain(address) as other,
+        ThreadPoolExecutor() as pool,
+    ):
+        keys = [office.key() for _ in range(3)]
+        office.use(keys[0], START)
+        last = catch_up(office.database)
+        other.execute("BEGIN")
+        for table in ("keys", "key_timeline", "key_days"):
+            other.execute(f"CREATE TABLE {table}_new (LIKE {table} INCLUDING ALL)")
+            other.execute(f"INSERT INTO {table}_new SELECT * FROM {table}")
+            other.execute(f"DROP TABLE {table}")
+            other.execute(f"ALTER TABLE {table}_new RENAME TO {table}")
+
+        kept = pool.submit(project_past, office.database, START + HOUR, last)
+        while not other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]:
+            assert not kept.done()
+            time.sleep(0.02)
+        other.execute("COMMIT")
+
+        with kept.result().read() as rows, office.database.read() as ledger:
+            records = View(rows, ledger, office.id, START + HOUR).records()
+    assert sorted(record.use_count or 0 for record in records) == [0, 0, 1]
 
 
 def test_a_view_of_the_past_reads_no_use_beyond_the_last_of_those_days(

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from collections.abc import Iterable
 
 import pytest
@@ -41,6 +42,18 @@ def reason(text: bytes) -> str:
     item = only([text])
     assert isinstance(item, Refusal)
     return item.reason
+
+
+def test_lines_that_say_much_take_no_memory_once_they_are_read() -> None:
+    told = (line(service=f"{'x' * 60_000}{number}") for number in range(60))
+    uses = read_uses(told, lambda _: b"k" * 16)
+    tracemalloc.start()
+    for _ in uses:
+        pass
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert held < 1_000_000
 
 
 def test_a_line_with_the_required_fields_is_a_use() -> None:
