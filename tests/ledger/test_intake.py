@@ -522,7 +522,7 @@ def index_after(
     return [tuple(row) for row in indexed], seen
 
 
-@settings(max_examples=50, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=25, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(items=st.lists(observations, min_size=2, max_size=6, unique_by=repr), data=st.data())
 def test_observations_in_any_order_and_batches_give_the_same_index(
     place: Place, items: list[Observation], data: st.DataObject

@@ -230,7 +230,7 @@ class KeyLifeOnPostgresql(KeyLife):
 
 
 TestKeyLife = KeyLife.TestCase
-TestKeyLife.settings = settings(max_examples=40, stateful_step_count=30)
+TestKeyLife.settings = settings(max_examples=25, stateful_step_count=30)
 TestKeyLifeOnPostgresql = KeyLifeOnPostgresql.TestCase
 TestKeyLifeOnPostgresql.settings = TestKeyLife.settings
 

@@ -133,7 +133,7 @@ def told_of_both_sides(item: Item, at: int) -> bool:
 
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["with the rows", "without them"])
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(items=outside_items(), at=MOMENTS)
 def test_the_past_is_what_a_ledger_of_that_time_would_show(
     place: Place, is_known: bool, items: list[Item], at: int
@@ -200,7 +200,7 @@ def live(office: Office, deed: str, key: CreatedKey) -> CreatedKey | None:
     return None
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(steps=STEPS, at=MOMENTS)
 def test_keys_as_they_stand_and_their_events_tell_the_same_past(
     place: Place, steps: list[tuple[str, int, int]], at: int

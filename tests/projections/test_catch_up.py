@@ -62,7 +62,7 @@ def do(office: Office, deed: str, draw: st.DataObject, secrets: list[tuple[bytes
             catch_up(office.database)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(data=st.data(), items=outside_items())
 def test_a_rebuild_gives_the_rows_of_incremental_catch_up(
     place: Place, data: st.DataObject, items: list[Item]
@@ -86,7 +86,7 @@ def test_a_rebuild_gives_the_rows_of_incremental_catch_up(
         assert differences(office.database) == []
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(data=st.data(), items=outside_items())
 def test_outside_records_in_any_order_and_grouping_end_in_the_same_state(
     place: Place, data: st.DataObject, items: list[Item]

@@ -25,7 +25,7 @@ def told(key: KeyOutline | KeyRecord) -> tuple[object, ...]:
     return (key.id, key.name, key.kind, *(key.status(START + day * DAY) for day in (-40, 0, 3, 40)))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(items=outside_items(), some=st.sets(st.integers(0, 5)))
 def test_outlines_and_some_records_are_those_of_all(place: Place, items: list[Item], some: set[int]) -> None:
     with place.ledger() as address, closing(Office(address)) as office:

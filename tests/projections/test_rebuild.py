@@ -94,7 +94,7 @@ def counted(office: Office, parts: int, names: Sequence[str]) -> dict[str, list[
         }
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(
     st.lists(uses(st.sampled_from(OUTSIDE)), max_size=40),
     st.integers(1, 4),
@@ -124,7 +124,7 @@ def test_rows_are_the_same_however_the_work_is_shared_and_handed_out(
         assert counted(office, parts, names) == at_once
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.lists(uses(st.sampled_from(OUTSIDE)), max_size=40), st.integers(1, 4))
 def test_rows_are_the_same_whether_uses_are_taken_apart_by_bytes_or_decoded_each(
     place: Place, items: list[Item], held: int
