@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, Select, Table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
-from ledger import sqlite
+from ledger import sqlite_file
 from ledger.dialect import Dialect, Lock, Watch
 from ledger.errors import InvalidInput, LedgerUnavailable
 from ledger.sqlite import Sqlite
@@ -148,7 +148,7 @@ def open_database(address: str, *, create: bool = False) -> Database:
     if path is None:
         return _open_server(_url(address), address)
     try:
-        engine, writable = sqlite.open_file(path, create=create)
+        engine, writable = sqlite_file.open_file(path, create=create)
     except OSError as error:
         raise LedgerUnavailable(f"{path}: {Sqlite().remedy(error)}") from error
     return Database(engine, Sqlite(), name=str(path), address=address, writable=writable)
@@ -185,7 +185,7 @@ def driver_rows(connection: Connection, query: Select[Any]) -> Iterable[Any]:
 
 def in_memory() -> Database:
     """A private database that lives as long as the object."""
-    return Database(sqlite.open_memory(), Sqlite(), name=":memory:", address=":memory:")
+    return Database(sqlite_file.open_memory(), Sqlite(), name=":memory:", address=":memory:")
 
 
 def sqlite_path(address: str) -> Path | None:

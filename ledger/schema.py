@@ -15,7 +15,7 @@ from sqlalchemy import (
     select,
 )
 
-from ledger import sqlite
+from ledger import sqlite_file
 from ledger.database import Database
 from ledger.dialect import Lock
 from ledger.errors import LedgerUnavailable, WrongState
@@ -135,7 +135,7 @@ def create_schema(database: Database) -> None:
         _require_empty(connection, database)
     if database.dialect.name == Sqlite.name:
         with database.explained():
-            sqlite.keep_journal(database.engine)
+            sqlite_file.keep_journal(database.engine)
     with database.write(Lock.SCHEMA) as connection:
         _require_empty(connection, database)
         metadata.create_all(connection, checkfirst=False)

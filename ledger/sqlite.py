@@ -3,26 +3,22 @@
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
-from os import W_OK, access
-from pathlib import Path
+from contextlib import contextmanager
 from time import monotonic, sleep
-from typing import Any, Self
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Self
 
 from eventsourcing.persistence import IntegrityError
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool, StaticPool
+from sqlalchemy import Connection, Engine
 
-from ledger.dialect import LOCK_TIMEOUT_S, POOL_SIZE, EventRow, Lock, OnWait
-from ledger.errors import LedgerUnavailable
+from ledger.dialect import LOCK_TIMEOUT_S, EventRow, Lock, OnWait
 from ledger.sqlite_batch import SqliteBatch, packed
+from ledger.sqlite_file import POLL_INTERVAL_S, driver_of
 
-POLL_INTERVAL_S = 0.05
+if TYPE_CHECKING:
+    from sqlalchemy.pool import PoolProxiedConnection
+
 LOCK_POLL_S = 0.001
-CACHE_KB = 65_536
 
-_PRAGMAS = ("PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", f"PRAGMA cache_size=-{CACHE_KB}")
 
 _FULL = "the disk is full; nothing of this batch was stored: make room and try again"
 _REMEDIES = (
@@ -84,9 +80,9 @@ class Sqlite:
         # takes as long as a quarter of a small transaction.
         if self._writer is None:
             self._writer = engine.connect()
-            _driver(self._writer).execute("PRAGMA busy_timeout = 0")
+            driver_of(self._writer).execute("PRAGMA busy_timeout = 0")
         connection = self._writer
-        driver = _driver(connection)
+        driver = driver_of(connection)
         try:
             # Within: an interruption right after it must not leave it begun.
             _take_the_lock(driver)
@@ -99,7 +95,7 @@ class Sqlite:
             raise
 
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
-        driver = _driver(connection)
+        driver = driver_of(connection)
         try:
             if len({(version, topic) for _, version, topic, _ in rows}) == 1:
                 batch = packed(rows)
@@ -119,7 +115,7 @@ class Sqlite:
             first = _last_position(connection) + 1
             on_wait()
             try:
-                batch.insert(_driver(connection), first)
+                batch.insert(driver_of(connection), first)
             except sqlite3.IntegrityError as error:
                 raise IntegrityError(str(error)) from error
 
@@ -133,17 +129,17 @@ class Sqlite:
 
     def standing(self, connection: Connection, stream_ids: Sequence[bytes]) -> Sequence[Sequence[Any]]:
         asked = (b"".join(stream_ids), str([0] * len(stream_ids)))
-        return list(_driver(connection).execute(_STANDING, asked))
+        return list(driver_of(connection).execute(_STANDING, asked))
 
     def confirm(self, connection: Connection) -> None:
         """Nothing: what another connection can see is on disk."""
 
     def touch(self, connection: Connection) -> None:
         # A number in the file's head, which is ours to use: of a table, only what differs would be written.
-        _driver(connection).execute("PRAGMA user_version = 1")
+        driver_of(connection).execute("PRAGMA user_version = 1")
 
     def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
-        execute = _driver(connection).execute
+        execute = driver_of(connection).execute
         return [row for value in values for row in execute(query, (value,))]
 
     def look_up(self, engine: Engine, query: str, values: Sequence[object]) -> Sequence[Any]:
@@ -200,96 +196,6 @@ class DataVersionWatch:
         return int(self._connection.cursor().execute("PRAGMA data_version").fetchone()[0])
 
 
-def open_file(path: Path, *, create: bool) -> tuple[Engine, bool]:
-    """An engine on a file, and whether it may be written; a missing file is made where `create` says so."""
-    _check_file(path, create=create)
-    # A new file's folder decides; an old file that only the folder protects still cannot take a journal.
-    writable = access(path.parent, W_OK) and (not path.exists() or access(path, W_OK))
-    mode = ("rwc" if create else "rw") if writable else _read_only_mode(path)
-    uri = _uri(path, mode)
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(
-            uri,
-            uri=True,
-            timeout=LOCK_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
-
-    engine = create_engine(
-        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=POOL_SIZE, pool_timeout=LOCK_TIMEOUT_S
-    )
-    _prepare(engine)
-    return engine, writable
-
-
-def reading_uri(path: Path, *, is_ours: bool = False) -> str:
-    """How another connection reads a ledger, which this process writes (`is_ours`) or may not write."""
-    return _uri(path, "ro" if is_ours else _read_only_mode(path))
-
-
-def open_memory() -> Engine:
-    """An engine on a private database that lives as long as it."""
-    # With addresses as URIs, so that a file can be attached that may only be read.
-    how = {"check_same_thread": False, "uri": True}
-    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args=how)
-    _prepare(engine)
-    return engine
-
-
-def keep_journal(engine: Engine) -> None:
-    """Switch a new database to the write-ahead log, which lets readers and one writer work at once."""
-    with closing(engine.raw_connection()) as connection:
-        for attempts_left in reversed(range(LOCK_TIMEOUT_S * 20)):
-            try:
-                connection.cursor().execute("PRAGMA journal_mode=WAL")
-            except sqlite3.OperationalError as error:
-                # SQLite does not wait here for another process that does the same at this moment.
-                if "locked" not in str(error) or not attempts_left:
-                    raise
-                sleep(POLL_INTERVAL_S)
-            else:
-                return
-
-
-def _check_file(path: Path, *, create: bool) -> None:
-    if path.is_dir():
-        raise LedgerUnavailable(f"{path} is a folder, not a ledger; give the path of a file")
-    if create:
-        if not path.parent.is_dir():
-            raise LedgerUnavailable(f"the folder {path.parent} does not exist; make it first")
-    elif not path.exists():
-        raise LedgerUnavailable(f"there is no ledger at {path}; `keyledger init ORG` makes one")
-
-
-def _uri(path: Path, mode: str) -> str:
-    return f"file:{quote(bytes(path.absolute()))}?mode={mode}"
-
-
-def _read_only_mode(path: Path) -> str:
-    """How to read without writing: a journal that others may be filling must be read along with the file."""
-    journal, shared = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
-    in_use = shared.exists() or (journal.exists() and journal.stat().st_size)
-    return "ro" if in_use else "ro&immutable=1"
-
-
-def _prepare(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def set_up(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        driver = _driver(connection)
-        # What writes has begun already, and has taken the lock.
-        if not driver.in_transaction:
-            driver.execute("BEGIN")
-
-
 def _take_the_lock(driver: sqlite3.Connection) -> None:
     """Begin a write as soon as no other process is at one.
 
@@ -308,9 +214,5 @@ def _take_the_lock(driver: sqlite3.Connection) -> None:
             return
 
 
-def _driver(connection: Connection) -> Any:  # noqa: ANN401 - SQLAlchemy types a driver's connection so
-    return connection.connection.driver_connection
-
-
 def _last_position(connection: Connection) -> int:
-    return int(_driver(connection).execute("SELECT coalesce(max(position), 0) FROM events").fetchone()[0])
+    return int(driver_of(connection).execute("SELECT coalesce(max(position), 0) FROM events").fetchone()[0])

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import msgspec
 from sqlalchemy import Connection
 
-from ledger import sqlite
+from ledger import sqlite_file
 from ledger.database import Database
 from ledger.dialect import Lock
 from ledger.errors import Conflict
@@ -179,7 +179,7 @@ def _keep_much(database: Database) -> None:
     """Let SQLite hold as many pages again as the appends of this process need."""
     if database.dialect.name == SQLITE:
         with database.write(Lock.PROJECT) as connection:
-            connection.exec_driver_sql(f"PRAGMA cache_size = -{sqlite.CACHE_KB}")
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{sqlite_file.CACHE_KB}")
 
 
 def fill_lives(source: Database, target: Target, extent: Extent) -> int:

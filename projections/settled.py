@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from ledger import sqlite
+from ledger import sqlite_file
 from ledger.database import Database
 from ledger.use_scan import SQLITE
 from projections.copying import copy_rows
@@ -40,7 +40,7 @@ def take_over(held: Connection, database: Database, memory: Database, at: int) -
 def _attached(memory: Database, database: Database) -> Iterator[None]:
     """Within SQLite rows are copied in a twentieth of the time that they take through Python."""
     # For reading alone: a write to the private database would take the lock of the ledger, too.
-    address = sqlite.reading_uri(Path(database.name), is_ours=database.writable)
+    address = sqlite_file.reading_uri(Path(database.name), is_ours=database.writable)
     # The private database has one connection, which each transaction uses.
     with memory.engine.connect() as connection:
         driver: Any = connection.connection.driver_connection

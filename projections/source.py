@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ledger import sqlite
+from ledger import sqlite_file
 from ledger.database import Database
 from ledger.use_scan import SQLITE, Source
 
@@ -13,7 +13,7 @@ def source_of(database: Database) -> Source:
         if database.writable:
             # Whole, or a name that begins with `file:` would be taken for an address.
             return Source(SQLITE, {"database": str(Path(database.name).absolute())})
-        return Source(SQLITE, {"database": sqlite.reading_uri(Path(database.name)), "uri": True})
+        return Source(SQLITE, {"database": sqlite_file.reading_uri(Path(database.name)), "uri": True})
     from ledger.postgresql_server import tls_mode  # noqa: PLC0415 - only what is in use
 
     _, parameters = database.engine.dialect.create_connect_args(database.engine.url)
