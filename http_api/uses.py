@@ -37,6 +37,8 @@ MAX_REFUSALS = 100
 
 _PARTS_UNDER_WAY = 4
 _REMEMBERED = 10_000
+_MOST_ELEMENTS = 50_000
+_MOST_COMMAS = _MOST_ELEMENTS * len(Line.__struct_fields__)
 
 router = APIRouter()
 
@@ -64,7 +66,7 @@ _MEDIA: dict[str, Any] = {
     problems=(ProblemKind.OVERLOADED,),
 )
 async def append_uses(request: Request, desk: DeskAtHand, caller: CallerAtHand) -> Response:
-    """Append uses, a JSON object a line, or in an array of at most 4 MiB; packed by gzip or not.
+    """Append uses, a JSON object a line, or up to 50,000 in an array of at most 4 MiB; packed by gzip or not.
 
     A line that is refused is told with its number and reason, up to 100 of them; the others are stored. A
     line with an `id` may be sent again, and so may a whole body of such: it counts once. Where a body turns
@@ -173,6 +175,12 @@ async def _elements(parts: AsyncIterator[bytes], limit: int) -> AsyncIterator[li
         whole += part
         if len(whole) > limit:
             raise too_large(limit, f"as an array, which is read as a whole, or else as {NDJSON}, ")
+    # A use has some commas of its own; what has more is of elements too small to be uses, each of which would
+    # take fifty times its size.
+    if whole.count(b",") > _MOST_COMMAS:
+        raise Problem(
+            ProblemKind.TOO_LARGE, f"an array has {_MOST_ELEMENTS} uses at most here; send it in parts"
+        )
     try:
         elements = msgspec.json.decode(whole, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

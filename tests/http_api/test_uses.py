@@ -200,6 +200,7 @@ class TestFaults:
         "no-array": (400, b"{}", JSON, None),
         "cut-array": (400, b'[{"key": "a"', JSON, None),
         "nested": (400, b"[" * 100_000, JSON, None),
+        "array-of-very-many": (413, b"[" + b"0," * (1 << 20) + b"0]", JSON, None),
         "large-array": (413, b"[" + b" " * (5 << 20) + b"]", JSON, None),
     }
 
