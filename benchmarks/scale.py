@@ -43,8 +43,8 @@ FULL = Scale(
     audits=3,
     stock_events=500_000,
     stored=20_000_000,
-    load_s=10,
-    load_rounds=5,
+    load_s=5,
+    load_rounds=3,
 )
 QUICK = Scale(
     name="quick",
