@@ -17,7 +17,7 @@ from benchmarks.report import read_report, readme_table
 from tests.pages import PAGES, README, ROOT, Block, blocks, called
 from tests.programs import installed
 
-FIGURES = ROOT / "benchmarks" / "results" / "latest.json"
+FIGURES = ROOT / "benchmarks" / "results"
 TEXT = README.read_text(encoding="utf-8")
 
 # What differs from run to run, and what to call it.
@@ -166,9 +166,10 @@ def test_the_two_commands_to_start_with_are_there() -> None:
         subprocess.run([*command, "--dry-run"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
-def test_the_table_of_speed_shows_the_latest_figures() -> None:
+@pytest.mark.parametrize("run", ["latest", "quick"])
+def test_the_tables_of_speed_show_the_latest_figures(run: str) -> None:
     """`python -m benchmarks --table benchmarks/results/latest.json` prints what belongs there."""
-    assert readme_table(read_report(FIGURES)) in TEXT
+    assert readme_table(read_report(FIGURES / f"{run}.json")) in TEXT
 
 
 def test_the_first_screen_says_what_it_is_and_how_to_start() -> None:
