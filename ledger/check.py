@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from ledger import credentials, ids
 from ledger.database import Database
-from ledger.denials import count_none, denials_wait, flush_denied, record_denials
+from ledger.denials import denials_wait, flush_denied, record_denials
 from ledger.dialect import EventRow
 from ledger.encoding import encode
 from ledger.event_store import EventRecorder
@@ -118,7 +118,6 @@ class Records:
             self._recorder.append(connection, rows)
         elif not denials:
             # An unknown secret takes as long as a revoked one: no watch tells them apart.
-            count_none(connection)
             self._recorder.database.dialect.touch(connection)
 
     def _rows(self, uses: Mapping[int, KeyUsed]) -> list[EventRow]:

@@ -55,11 +55,6 @@ def record_denials(connection: Connection, denials: Iterable[KeyUseDenied]) -> l
     return rows
 
 
-def count_none(connection: Connection) -> None:
-    """Do what counting a denial takes, of no key: so that nobody can tell by a watch that there was none."""
-    driver_execute(connection, _COUNT, (0, 0, 0, 0, 0, bytes(ids.ID_BYTES)))
-
-
 def denials_wait(connection: Connection, now: int) -> bool:
     """Whether denials of a minute that is over are still to be told."""
     return driver_execute(connection, _WAITING, (now,)).fetchone() is not None
