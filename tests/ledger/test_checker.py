@@ -408,7 +408,7 @@ def test_unknown_revoked_and_foreign_keys_are_told_apart_by_no_watch(world: Worl
         # Round by round, so that what else the machine does meets all alike.
         took = interleaved(works, rounds=500)
         largest = max(abs(float(median(map(sub, times, took["unknown"])))) for times in took.values())
-        return largest > max(50e-6, float(median(took["unknown"])) / 20)
+        return largest > max(50e-6, float(median(took["unknown"])) / 12)
 
     with closing(Desk(world.ledger)) as desk:
         works = {
