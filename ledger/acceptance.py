@@ -37,8 +37,6 @@ class Acceptance:
         self._plain_until = 0
         if stamp.recorded_at >= EARLIEST_PLAIN:
             self._plain_until = stamp.recorded_at + FUTURE_TOLERANCE_US
-        self._actor_id = stamp.actor.id
-        self._authentication = stamp.actor.authentication
         self._random_bytes = random_bytes
         self._told = (stamp.organization_id, stamp.actor.id, stamp.actor.authentication)
         self._tails = tails
@@ -104,9 +102,7 @@ class Acceptance:
         return KeyUsed(
             use.occurred_at,
             self._recorded_at,
-            self._organization_id,
-            self._actor_id,
-            self._authentication,
+            *self._told,
             key_id,
             use.service,
             use.caller,
