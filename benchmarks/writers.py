@@ -72,8 +72,8 @@ COMPARISONS = (
         "postgresql-writers-prebuilt",
         _WHAT,
         "prebuilt rows without any ordering: binary COPY, positions from a sequence",
-        # Not the same work: who stores prebuilt rows leaves the cores to the server. 0.41 to 0.48 is seen.
-        0.35,
+        # Not the same work: who stores prebuilt rows leaves the cores to the server.
+        0.6,
         "uses/s",
         partial(_writers, Way.PREBUILT),
         on_postgresql=True,
