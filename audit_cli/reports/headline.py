@@ -1,9 +1,9 @@
 """What every report says of itself before it says anything of keys."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from audit_cli.reports.policy_line import policy_line
-from projections.audit.compliance import ComplianceReport
 from projections.audit.findings import Finding
 from projections.audit.measure import Measures
 from projections.audit.policy_document import policy_of
@@ -12,8 +12,11 @@ from projections.audit.rules import RULES
 from projections.audit.severity import WORST_FIRST
 from projections.audit.usage_state import UsageState
 
+if TYPE_CHECKING:
+    from projections.audit.compliance import ComplianceReport
 
-def headline(report: AuditReport | ComplianceReport) -> list[tuple[str, str]]:
+
+def headline(report: "AuditReport | ComplianceReport") -> list[tuple[str, str]]:
     """Whose audit of what, by which measure: labels and texts, in order."""
     sealed = "not sealed" if report.checkpoint is None else f"checkpoint {report.checkpoint}"
     return [
@@ -52,9 +55,9 @@ def told(finding: Finding) -> str:
     return f"{finding.message} (waived until {waiver.until}{owner}: {waiver.reason})"
 
 
-def _narrowed(report: AuditReport | ComplianceReport) -> list[tuple[str, str]]:
+def _narrowed(report: "AuditReport | ComplianceReport") -> list[tuple[str, str]]:
     """The rules, where not all were asked that the policy has on: no finding of theirs is no clean audit."""
-    if isinstance(report, ComplianceReport):
+    if not isinstance(report, AuditReport):
         return []
     policy = policy_of(report.policy, [rule.id for rule in RULES])
     asked = report.summary.by_rule
