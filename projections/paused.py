@@ -30,7 +30,7 @@ def with_pauses(
     summaries = _summaries(connection, names)
     return [
         msgspec.structs.replace(record, pauses=pauses)
-        if (pauses := tuple(_of(record, by_use, summaries, coverage, sought)))
+        if record.id in began and (pauses := tuple(_of(record, by_use, summaries, coverage, sought)))
         else record
         for record in records
     ]
@@ -38,7 +38,11 @@ def with_pauses(
 
 def _began(record: KeyRecord, sought: Sought) -> Span | None:
     """What there was of a key at first; None where it cannot have paused so long and been used again."""
-    if record.last_used_at is None or record.last_used_at < sought.ended_since:
+    last = record.last_used_at
+    if last is None or last < sought.ended_since or record.status(sought.until) != "active":
+        return None
+    known = (record.first_used_at, record.created_at, record.summarized_from)
+    if all(at is None or last - at < sought.at_least for at in known):
         return None
     first = [Span(use.first_at, use.first_at, use.first_position, use.first_position) for use in record.uses]
     if record.created_at is not None:
@@ -47,9 +51,7 @@ def _began(record: KeyRecord, sought: Sought) -> Span | None:
     if record.summarized_from is not None:
         at, position = record.summarized_from, record.summarized_from_position
         first.append(Span(at, at, position, position))
-    began = min(first, key=lambda span: span.first_at, default=None)
-    is_old = began is not None and record.last_used_at - began.first_at >= sought.at_least
-    return began if is_old and record.status(sought.until) == "active" else None
+    return min(first, key=lambda span: span.first_at)
 
 
 def _of(

@@ -32,10 +32,9 @@ def _shared(record: KeyRecord, context: Context) -> Verdict | None:
     since = context.as_of - context.policy.shared_within // MICROSECOND
     known = [use for use in record.uses if use.caller is not None and use.last_at >= since]
     callers = {use.caller for use in known if use.caller is not None}
-    within = format_duration(context.policy.shared_within)
     if len(callers) >= context.policy.shared_callers:
         return verdict(
-            f"{len(callers)} callers within {within}: {listed(callers)}",
+            f"{len(callers)} callers within {_within(context)}: {listed(callers)}",
             *(use.last_position for use in known),
         )
     if callers or len(record.addresses) < context.policy.shared_addresses:
@@ -45,9 +44,13 @@ def _shared(record: KeyRecord, context: Context) -> Verdict | None:
     if len(addresses) < context.policy.shared_addresses:
         return None
     return verdict(
-        f"{len(addresses)} addresses within {within} (callers unknown): {listed(addresses)}",
+        f"{len(addresses)} addresses within {_within(context)} (callers unknown): {listed(addresses)}",
         *(use.last_position for use in recent),
     )
+
+
+def _within(context: Context) -> str:
+    return format_duration(context.policy.shared_within)
 
 
 def _is_address(use: AddressUse) -> bool:
