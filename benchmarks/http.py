@@ -1,12 +1,12 @@
 """How fast the server answers checks and takes uses, beside an empty endpoint and the ledger itself."""
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from functools import partial
 from http.client import HTTPConnection
 from statistics import median, quantiles
-from time import perf_counter
 
 from benchmarks.comparison import Comparison
 from benchmarks.errors import NotMeasured
@@ -15,7 +15,7 @@ from benchmarks.pairing import Measured, paired, rate
 from benchmarks.serving import CONNECTIONS, HOST, Request, empty_server, keyledger_server, wrk
 from benchmarks.site import Site
 from benchmarks.subject import Subject
-from benchmarks.traffic import NOW
+from benchmarks.traffic import Traffic
 from ledger.ids import format_id
 from ledger.key_terms import NewKey
 from ledger.moments import format_moment
@@ -24,6 +24,8 @@ from ledger.usage import Use
 
 LINES = 1_000
 KEYS = 100
+# As many bodies of one key are read at once.
+REPORTING = 4
 NDJSON = "application/x-ndjson"
 
 
@@ -86,14 +88,25 @@ def _uses(site: Site) -> Measured:
     reporter = over_http.ledger.create_key(
         over_http.organization, over_http.actor, NewKey("reporter", scopes=(USES_APPEND,))
     )
-    keys = {id(subject): _keys(subject) for subject in (over_http, in_process)}
+    told, recorded = (Traffic(_keys(subject)) for subject in (over_http, in_process))
     headers = {"Authorization": f"Bearer {reporter.secret.reveal()}", "Content-Type": NDJSON}
     with keyledger_server(over_http.address) as port:
-        return paired(
-            lambda number: _send(port, headers, keys[id(over_http)], number, scale.batches),
-            lambda number: _record(in_process, keys[id(in_process)], number, scale.batches),
-            scale.rounds,
-        )
+
+        def send(number: int, clients: int) -> float:
+            bodies = [_body(told.uses(n * LINES, LINES)) for n in _numbers(number, scale.batches)]
+            return rate(len(bodies) * LINES, partial(_send, port, headers, bodies, clients))
+
+        def record(number: int) -> float:
+            uses = recorded.uses(number * scale.batches * LINES, scale.batches * LINES)
+            return rate(len(uses), partial(in_process.record, uses))
+
+        measured = paired(lambda number: send(number, REPORTING), record, scale.rounds)
+        alone = median(send(scale.rounds + number, 1) for number in range(3))
+    return measured.noting(f"one client alone: {alone:,.0f} uses/s")
+
+
+def _numbers(number: int, batches: int) -> range:
+    return range(number * batches, (number + 1) * batches)
 
 
 def _keys(subject: Subject) -> list[bytes]:
@@ -103,43 +116,22 @@ def _keys(subject: Subject) -> list[bytes]:
     ]
 
 
-def _send(port: int, headers: dict[str, str], keys: list[bytes], number: int, batches: int) -> float:
-    bodies = [_body(keys, number * batches + batch) for batch in range(batches)]
-    connection = HTTPConnection(HOST, port, timeout=60)
-    begun = perf_counter()
-    for body in bodies:
-        connection.request("POST", "/v1/uses", body, headers)
-        answer = connection.getresponse()
-        told = json.loads(answer.read())
-        if answer.status != 200 or told["stored"] != LINES:  # noqa: PLR2004 - HTTP's own
-            raise NotMeasured(f"a body was not stored: {told}")
-    took = perf_counter() - begun
-    connection.close()
-    return batches * LINES / took
+def _send(port: int, headers: dict[str, str], bodies: Sequence[bytes], clients: int) -> None:
+    with ThreadPoolExecutor(clients) as threads:
+        list(threads.map(partial(_send_each, port, headers), [bodies[n::clients] for n in range(clients)]))
 
 
-def _record(subject: Subject, keys: list[bytes], number: int, batches: int) -> float:
-    uses = [use for batch in range(batches) for use in _batch(keys, number * batches + batch)]
-    return rate(len(uses), partial(subject.record, uses))
+def _send_each(port: int, headers: dict[str, str], bodies: Sequence[bytes]) -> None:
+    with closing(HTTPConnection(HOST, port, timeout=60)) as connection:
+        for body in bodies:
+            connection.request("POST", "/v1/uses", body, headers)
+            answer = connection.getresponse()
+            told = json.loads(answer.read())
+            if answer.status != 200 or told["stored"] != LINES:  # noqa: PLR2004 - HTTP's own
+                raise NotMeasured(f"a body was not stored: {told}")
 
 
-def _batch(keys: list[bytes], number: int) -> list[Use]:
-    return [
-        Use(
-            keys[n % KEYS],
-            "payments",
-            NOW - n,
-            f"{number}-{n}",
-            "web-1",
-            "gateway",
-            "192.0.2.7",
-            "curl/8.5.0",
-        )
-        for n in range(LINES)
-    ]
-
-
-def _body(keys: list[bytes], number: int) -> bytes:
+def _body(uses: Sequence[Use]) -> bytes:
     return b"".join(
         json.dumps(
             {
@@ -150,11 +142,10 @@ def _body(keys: list[bytes], number: int) -> bytes:
                 "caller": use.caller,
                 "reporter": use.reporter,
                 "source_ip": use.source_ip,
-                "user_agent": use.user_agent,
             }
         ).encode()
         + b"\n"
-        for use in _batch(keys, number)
+        for use in uses
     )
 
 
@@ -196,7 +187,7 @@ COMPARISONS = (
     ),
     Comparison(
         "http-uses",
-        "SQLite: POST /v1/uses over HTTP, bodies of 1,000 lines, one client",
+        "SQLite: POST /v1/uses over HTTP, bodies of 1,000 lines, 4 clients",
         "Ledger.record_uses in process, the same uses",
         0.5,
         "uses/s",

@@ -85,4 +85,9 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
-DeskAtHand = Annotated[Desk, Depends(desk_of)]
+async def _at_hand(request: Request) -> Desk:
+    # The framework would send what is not asynchronous to another thread.
+    return desk_of(request)
+
+
+DeskAtHand = Annotated[Desk, Depends(_at_hand)]

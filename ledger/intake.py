@@ -1,6 +1,7 @@
 """Intake: streams of uses and observations into durable batches; repeats are recognized, refusals told."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -79,10 +80,19 @@ class _Stored(msgspec.Struct):
     keys_registered: int
 
 
+class Remembered:
+    """What one process need not look up or check again: the keys of organizations, and what uses say."""
+
+    def __init__(self) -> None:
+        # Keys never leave the index, so what was known once is known.
+        self.keys: defaultdict[bytes, set[bytes]] = defaultdict(set)
+        self.tails: Tails = {}
+
+
 class Recording:
     """One stream of items from one actor; each batch is one transaction, acknowledged when it is on disk.
 
-    While a full batch is stored in a thread of its own, the next one is read and prepared.
+    While a full batch but the first is stored in a thread of its own, the next one is read and prepared.
     """
 
     def __init__(
@@ -91,15 +101,15 @@ class Recording:
         stamp: Callable[[], Stamp],
         random_bytes: ids.RandomBytes,
         known: set[bytes],
+        tails: Tails,
     ) -> None:
         self.intake = Intake()
         self._recorder = recorder
         self._stamp = stamp
         self._random_bytes = random_bytes
-        # Keys never leave the index, so what was known once is known.
         self._known = known
         self._ids: dict[ExternalKey, bytes] = {}
-        self._tails: Tails = {}
+        self._tails = tails
         self._expected = Expected.NEW
 
     def run(self, items: Iterable[Item], on_refused: OnRefused, on_batch: OnBatch) -> Intake:
@@ -111,6 +121,7 @@ class Recording:
             on_batch(self.intake, stored.batch.reached)
 
         behind: Future[_Stored] | None = None
+        flows = False
         with ExitStack() as threads:
             writer: ThreadPoolExecutor | None = None
             try:
@@ -121,8 +132,10 @@ class Recording:
                         acknowledge(stored.result())
                     if batch is None:
                         continue
-                    if len(items_at_hand) < BATCH_SIZE:
+                    # Many a stream is but one batch, which a thread for it alone would hold up.
+                    if not flows or len(items_at_hand) < BATCH_SIZE:
                         acknowledge(self._store(batch))
+                        flows = True
                         continue
                     writer = writer or threads.enter_context(ThreadPoolExecutor(1, "keyledger-append"))
                     behind = self._hand_over(writer, batch)

@@ -28,7 +28,7 @@ from ledger.events import (
     OrganizationCreated,
     Role,
 )
-from ledger.intake import Item, OnBatch, OnRefused, Recording
+from ledger.intake import Item, OnBatch, OnRefused, Recording, Remembered
 from ledger.key_terms import AS_BEFORE, Asked, CreatedKey, KeyChanges, NewKey, RotatedKey, Succession
 from ledger.moments import MICROSECOND
 from ledger.organization import Organization
@@ -46,6 +46,8 @@ T = TypeVar("T")
 DEFAULT_OVERLAP = timedelta(days=7)
 MAX_OVERLAP = timedelta(days=365)
 NO_PEPPERS = Peppers()
+
+_ORGANIZATIONS_HELD = 1_000
 
 
 class Ledger:
@@ -68,7 +70,8 @@ class Ledger:
         self._streams = Streams(self.recorder)
         self.random_bytes = random_bytes
         self._peppers = peppers
-        self._known_keys: dict[bytes, set[bytes]] = {}
+        self._organizations: dict[str, Organization] = {}
+        self._remembered = Remembered()
 
     def create_organization(
         self, name: str, admin: MemberDetails, authentication: Authentication, prefix: str = DEFAULT_PREFIX
@@ -100,6 +103,9 @@ class Ledger:
 
     def organization(self, name: str | None = None) -> Organization:
         """The organization of that name; without a name the only one."""
+        held = self._organizations.get(name or "")
+        if held is not None and self._streams.is_latest(held):
+            return held
         names = self.organization_names()
         if name is None and len(names) != 1:
             known = ", ".join(names) or "none"
@@ -114,7 +120,11 @@ class Ledger:
             raise NotFound(
                 f"there is no organization {wanted!r} here; the ledger holds: {', '.join(names) or 'none'}"
             )
-        return self._streams.organization(organization_id)
+        found = self._streams.organization(organization_id)
+        if len(self._organizations) >= _ORGANIZATIONS_HELD:
+            self._organizations.clear()
+        self._organizations[wanted] = found
+        return found
 
     def add_member(self, org: Organization, actor: Actor, details: MemberDetails, role: Role) -> bytes:
         """Let a person in; returns the member's id."""
@@ -153,7 +163,7 @@ class Ledger:
 
         An id that was met before takes no look-up. Raises Ambiguous.
         """
-        known = self._known_keys.setdefault(org.id, set())
+        known = self._remembered.keys[org.id]
 
         def resolve(reference: str) -> bytes | None:
             key_id = ids.id_in(reference)
@@ -285,7 +295,8 @@ class Ledger:
             self.recorder,
             lambda: self._stamp(org, actor),
             self.random_bytes,
-            self._known_keys.setdefault(org.id, set()),
+            self._remembered.keys[org.id],
+            self._remembered.tails,
         )
         return recording.run(items, on_refused, on_batch)
 

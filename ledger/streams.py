@@ -30,10 +30,14 @@ class Decision(msgspec.Struct, frozen=True):
     event: Event
 
 
+_VERSION = "SELECT max(originator_version) FROM events WHERE originator_id = ?"
+
+
 class Streams:
     """The streams that decisions are made from."""
 
     def __init__(self, recorder: EventRecorder) -> None:
+        self._database = recorder.database
         self._store = EventStore(EventMapper(), recorder)
 
     def key(self, key_id: bytes) -> ApiKey:
@@ -53,6 +57,11 @@ class Streams:
         if found is None:
             raise NotFound(f"there is no organization {format_id(organization_id)}")
         return found
+
+    def is_latest(self, org: Organization) -> bool:
+        """Whether nothing has happened to an organization since it was read: one look-up."""
+        ((version,),) = self._database.look_up(_VERSION, [org.id])
+        return bool(version == org.version)
 
     def append(self, decisions: Sequence[Decision]) -> None:
         """Append what was decided, and the index rows that follow, all or nothing.

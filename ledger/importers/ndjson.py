@@ -47,6 +47,9 @@ _EXAMPLE = '{"key": "billing-prod", "service": "payments", "occurred_at": "2024-
 
 _decode = msgspec.json.Decoder(Line).decode
 
+# Texts in which no secret is, of whichever stream.
+_checked: set[Texts] = set()
+
 
 def read_uses(
     lines: Iterable[bytes | PauseT], resolve: Resolve, skip: int = 0
@@ -57,7 +60,7 @@ def read_uses(
     that an id, the start of one or a name means, None for an unknown one. It is asked for every line, so it
     should remember. `files.bounded_lines` keeps memory bounded.
     """
-    number, checked = 0, set[Texts]()
+    number = 0
     for line in lines:
         if not isinstance(line, bytes):
             yield line
@@ -66,13 +69,13 @@ def read_uses(
         if number <= skip or line.isspace() or not line:
             continue
         try:
-            yield _use(_line(line), resolve, checked, number)
+            yield _use(_line(line), resolve, number)
         except Refused as error:
             yield Refusal(number, mask_secrets(str(error)))
 
 
-def _use(line: Line, resolve: Resolve, checked: set[Texts], number: int) -> Use:
-    _check_texts(line, checked)
+def _use(line: Line, resolve: Resolve, number: int) -> Use:
+    _check_texts(line)
     key = resolve(line.key)
     if key is None:
         raise InvalidInput(
@@ -106,26 +109,26 @@ def _error_count(line: Line) -> int:
     return line.error_count
 
 
-def _check_texts(line: Line, checked: set[Texts]) -> None:
-    """Refuse a secret in any text; `checked` are those that most lines say again."""
+def _check_texts(line: Line) -> None:
+    """Refuse a secret in any text; most lines say again what others said."""
     texts = (line.key, line.service, line.caller, line.reporter, line.source_ip, line.user_agent)
-    if texts not in checked:
+    if texts not in _checked:
         if not line.key:
             raise InvalidInput("key is empty; give the key's id or name")
         if holds_secret(line.key):
             raise InvalidInput("that is a secret, not a key id; give the key's id or name")
         for field, text in zip(_TEXTS, texts[1:], strict=True):
             _refuse_secret(field, text)
-        _remember(texts, checked)
+        _remember(texts)
     _refuse_secret("id", line.id)
 
 
-def _remember(texts: Texts, checked: set[Texts]) -> None:
+def _remember(texts: Texts) -> None:
     """Only what is short, as what is said again and again is: a line may hold very much."""
     if sum(map(len, filter(None, texts))) <= _REMEMBERED_LENGTH:
-        if len(checked) >= _CHECKED_TEXTS:
-            checked.clear()
-        checked.add(texts)
+        if len(_checked) >= _CHECKED_TEXTS:
+            _checked.clear()
+        _checked.add(texts)
 
 
 def _refuse_secret(field: str, text: str | None) -> None:

@@ -213,3 +213,17 @@ def test_members_come_get_another_role_and_go(world: World) -> None:
 
     world.ledger.remove_member(world.reload(), world.admin, "ben@example.com")
     assert [member.removed for member in world.reload().members.values()] == [False, True]
+
+
+def test_what_another_process_decides_of_an_organization_holds_at_once(world: World) -> None:
+    world.member("ben@example.com", Role.ADMIN)
+    elsewhere = world.opened(world.address, world.clock)
+    assert elsewhere.organization("acme").member("ben@example.com").role is Role.ADMIN
+
+    world.ledger.change_role(world.reload(), world.admin, "ben@example.com", Role.MEMBER)
+    assert elsewhere.organization("acme").member("ben@example.com").role is Role.MEMBER
+
+    world.ledger.remove_member(world.reload(), world.admin, "ben@example.com")
+    with pytest.raises(NotFound):
+        elsewhere.organization("acme").member("ben@example.com")
+    elsewhere.database.close()
