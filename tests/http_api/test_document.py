@@ -64,13 +64,20 @@ def test_the_document_is_openapi_and_describes_every_operation(api: Served) -> N
     assert not holds_secret(answer.text)
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
-@pytest.mark.parametrize("operation_id", [each.id for each in OPERATIONS])
+@pytest.mark.parametrize(
+    ("operation_id", "mode"),
+    [
+        *(pytest.param(each.id, GenerationMode.POSITIVE, id=f"{each.id}-right") for each in OPERATIONS),
+        *(
+            pytest.param(each.id, GenerationMode.NEGATIVE, id=f"{each.id}-wrong")
+            for each in OPERATIONS
+            if each.id not in NEVER_WRONG
+        ),
+    ],
+)
 def test_no_request_gets_an_answer_that_the_document_does_not_tell_of(
     operation_id: str, mode: GenerationMode, patient: Served
 ) -> None:
-    if mode is GenerationMode.NEGATIVE and operation_id in NEVER_WRONG:
-        pytest.skip("there is nothing to be wrong in a request for it")
     operation = DESCRIBED[operation_id]
     office = patient.office
     key = patient.key(*EVERY_SCOPE, name="fuzzer").secret.reveal()
