@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -29,6 +30,8 @@ class Tally(msgspec.Struct):
 
 
 NUMBERS = len(Tally.__struct_fields__)
+_TALLY = Struct(f"{NUMBERS}q")
+_NUMBER_BYTES = _TALLY.size // NUMBERS
 
 
 class Span(NamedTuple):
@@ -129,21 +132,19 @@ class Tallies(Generic[G]):
         )
 
     def tallies(self) -> Iterator[tuple[G, Sequence[int]]]:
-        """Each group with the eight numbers of its tally."""
-        for group, place in self._places.items():
-            yield group, self._numbers[place : place + NUMBERS]
+        """Each group with the eight numbers of its tally, in the order in which they came."""
+        return zip(self._places, _TALLY.iter_unpack(self._numbers), strict=True)
 
     def pieces(
         self, table: str, groups: Iterable[G], names: Callable[[Sequence[G]], list[list[Any]]]
     ) -> Iterator[Piece]:
         """The rows of some groups in that order; `names` gives the columns that name them."""
-        remaining = iter(groups)
+        remaining, places = iter(groups), self._places
+        numbers = memoryview(self._numbers).cast("B")
         while part := list(islice(remaining, PIECE_ROWS)):
-            numbers = array("q")
-            for group in part:
-                place = self._places[group]
-                numbers.extend(self._numbers[place : place + NUMBERS])
-            yield Piece(table, names(part), numbers.tobytes())
+            begins = [places[group] * _NUMBER_BYTES for group in part]
+            rows = b"".join([numbers[begin : begin + _TALLY.size] for begin in begins])
+            yield Piece(table, names(part), rows)
 
     @property
     def groups(self) -> Collection[G]:

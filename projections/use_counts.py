@@ -186,9 +186,10 @@ class UseCounts:
 
         usage, by_address = self._usage, self._by_address
         self._forget_totals()
-        yield from usage.pieces(USAGE, sorted(usage.groups, key=used), partial(_columns, used))
+        ranks = _ranks(keys)
+        yield from usage.pieces(USAGE, _sorted(usage.groups, ranks, _ranks(callers)), partial(_columns, used))
         yield from by_address.pieces(
-            ADDRESSES, sorted(by_address.groups, key=addressed), partial(_columns, addressed)
+            ADDRESSES, _sorted(by_address.groups, ranks, _ranks(addresses)), partial(_columns, addressed)
         )
 
     def _forget_totals(self) -> None:
@@ -197,6 +198,19 @@ class UseCounts:
         self._addresses: _Numbering[str] = _Numbering()
         self._usage: Tallies[int] = Tallies()
         self._by_address: Tallies[int] = Tallies()
+
+
+def _ranks(names: Sequence[Any]) -> list[int]:
+    """Of each name its place among them in order."""
+    ranks = [0] * len(names)
+    for rank, number in enumerate(sorted(range(len(names)), key=names.__getitem__)):
+        ranks[number] = rank
+    return ranks
+
+
+def _sorted(groups: Iterable[int], keys: Sequence[int], others: Sequence[int]) -> list[int]:
+    """By the ranks of the two things that make a group: numbers are compared far sooner than names."""
+    return sorted(groups, key=lambda group: keys[group >> _SHIFT] << _SHIFT | others[group & _LOW])
 
 
 def _columns(name: Callable[[int], tuple[bytes | str, ...]], groups: Sequence[int]) -> list[list[Any]]:
