@@ -9,7 +9,7 @@ UPGRADE ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint format types contracts coverage bench bench-quick soak lock clean
+.PHONY: help install demo test lint format types contracts coverage bench bench-small bench-quick soak lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,8 +43,11 @@ BENCH := $(BIN)/python -m benchmarks $(if $(POSTGRESQL),--postgresql $(POSTGRESQ
 bench: install ## measure everything against its peers (about half an hour) and keep the figures
 	@$(BENCH) --json benchmarks/results/latest.json
 
-bench-quick: install ## the same at small sizes, in some minutes
-	@$(BENCH) --quick --json benchmarks/results/quick.json
+bench-small: install ## the same at small sizes, in some minutes
+	@$(BENCH) --small --json benchmarks/results/small.json
+
+bench-quick: install ## the same for a first look, in about a minute
+	@$(BENCH) --quick
 
 soak: install ## kill, fill, fuzz and overload at full size (about half an hour) and keep what was found
 	@$(BIN)/pytest tests/faults --soak benchmarks/results

@@ -14,7 +14,7 @@ from benchmarks.errors import NotMeasured
 from benchmarks.machine import this_machine
 from benchmarks.registry import COMPARISONS
 from benchmarks.report import SCHEMA, Report, read_report, readme_table, terminal_table, write_report
-from benchmarks.scale import FULL, QUICK, Scale
+from benchmarks.scale import FULL, QUICK, SMALL, Scale
 from benchmarks.site import Site
 from ledger.errors import KeyledgerError
 
@@ -41,7 +41,10 @@ def main() -> int:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, in under a minute")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--small", dest="scale", action="store_const", const=SMALL, help="in some minutes")
+    sizes.add_argument("--quick", dest="scale", action="store_const", const=QUICK, help="in about a minute")
+    parser.set_defaults(scale=FULL)
     parser.add_argument("--only", action="append", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
     parser.add_argument(
         "--postgresql",
@@ -56,8 +59,7 @@ def _parser() -> ArgumentParser:
 
 def _bench(said: Namespace) -> int:
     machine = this_machine(said.postgresql)
-    scale = QUICK if said.quick else FULL
-    chosen = _chosen(said)
+    scale, chosen = said.scale, _chosen(said)
     with TemporaryDirectory(dir=said.folder, prefix="keyledger-bench-") as folder:
         _require_room(Path(folder), scale)
         with closing(Site(Path(folder), scale, said.postgresql)) as site:

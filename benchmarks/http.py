@@ -90,7 +90,7 @@ def _uses(site: Site) -> Measured:
     )
     told, recorded = (Traffic(_keys(subject)) for subject in (over_http, in_process))
     headers = {"Authorization": f"Bearer {reporter.secret.reveal()}", "Content-Type": NDJSON}
-    with keyledger_server(over_http.address) as port:
+    with keyledger_server(over_http.address, "--workers", "2") as port:
 
         def send(number: int, clients: int) -> float:
             bodies = [_body(told.uses(n * LINES, LINES)) for n in _numbers(number, scale.batches)]
@@ -187,7 +187,7 @@ COMPARISONS = (
     ),
     Comparison(
         "http-uses",
-        "SQLite: POST /v1/uses over HTTP, bodies of 1,000 lines, 4 clients",
+        "SQLite: POST /v1/uses over HTTP, bodies of 1,000 lines, 2 processes, 4 clients",
         "Ledger.record_uses in process, the same uses",
         0.5,
         "uses/s",

@@ -46,8 +46,8 @@ FULL = Scale(
     load_s=5,
     load_rounds=3,
 )
-QUICK = Scale(
-    name="quick",
+SMALL = Scale(
+    name="small",
     rounds=5,
     batches=10,
     singles=100,
@@ -65,4 +65,24 @@ QUICK = Scale(
     stored=200_000,
     load_s=2,
     load_rounds=3,
+)
+QUICK = Scale(
+    name="quick",
+    rounds=3,
+    batches=5,
+    singles=50,
+    checks=2_000,
+    minted_keys=50,
+    writer_batches=3,
+    writer_rounds=1,
+    uses_on_disk=20_000,
+    events=50_000,
+    keys=500,
+    rebuilds=1,
+    audited_keys=1_000,
+    audits=1,
+    stock_events=10_000,
+    stored=100_000,
+    load_s=1,
+    load_rounds=1,
 )

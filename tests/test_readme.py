@@ -166,7 +166,7 @@ def test_the_two_commands_to_start_with_are_there() -> None:
         subprocess.run([*command, "--dry-run"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("run", ["latest", "quick"])
+@pytest.mark.parametrize("run", ["latest", "small"])
 def test_the_tables_of_speed_show_the_latest_figures(run: str) -> None:
     """`python -m benchmarks --table benchmarks/results/latest.json` prints what belongs there."""
     assert readme_table(read_report(FIGURES / f"{run}.json")) in TEXT

@@ -43,9 +43,9 @@ def test_a_figure_that_was_not_reached_says_so(measured: Result, *, is_reached: 
 
 
 def test_the_table_says_when_where_and_at_which_sizes_it_was_measured() -> None:
-    first, *_ = readme_table(report(result(), scale="quick")).splitlines()
+    first, *_ = readme_table(report(result(), scale="small")).splitlines()
 
     assert first == (
-        "Measured on 2026-11-23 (quick sizes):"
+        "Measured on 2026-11-23 (small sizes):"
         " 2 cores, 24 GB, Linux x86_64, Python 3.11.7, SQLite 3.40.1, PostgreSQL 15.20."
     )

@@ -43,7 +43,7 @@ def measured(names: tuple[str, ...], folder: Path) -> Sequence[Result]:
     kept, used = folder / "figures.json", folder / "used"
     used.mkdir(exist_ok=True)
     only = [word for name in names for word in ("--only", name)]
-    ended = run("--quick", "--json", str(kept), "--folder", str(used), *only)
+    ended = run("--small", "--json", str(kept), "--folder", str(used), *only)
     assert ended.returncode == 0, ended.stderr
     assert list(used.iterdir()) == [], "the run left something behind"
     return read_report(kept).results
@@ -61,7 +61,7 @@ def best_share(name: str, folder: Path) -> float:
 
 
 @pytest.mark.parametrize("name", [*APPENDS, *READS, *PEERS, *SERVED])
-def test_a_quick_comparison_reaches_half_of_the_wanted_ratio(name: str, tmp_path: Path) -> None:
+def test_a_small_comparison_reaches_half_of_the_wanted_ratio(name: str, tmp_path: Path) -> None:
     if name == "http-check" and shutil.which("wrk") is None and not os.environ.get("KEYLEDGER_CI"):
         pytest.skip("wrk is not installed here")
     assert best_share(name, tmp_path) >= LENIENCY
@@ -73,14 +73,14 @@ def test_bytes_on_disk_and_memory_stay_within_their_limits(tmp_path: Path) -> No
 
 
 def test_a_comparison_on_a_server_that_nobody_named_says_so_and_fails() -> None:
-    ended = run("--quick", "--only", "postgresql-append")
+    ended = run("--small", "--only", "postgresql-append")
 
     assert ended.returncode == 1
     assert "postgresql-append could not be measured: it needs a PostgreSQL server" in ended.stderr
 
 
 def test_a_server_that_does_not_answer_is_told_in_one_line() -> None:
-    ended = run("--quick", "--postgresql", "postgresql+psycopg://127.0.0.1:1/none")
+    ended = run("--small", "--postgresql", "postgresql+psycopg://127.0.0.1:1/none")
 
     assert ended.returncode == 1
     assert ended.stderr.startswith("no server answers at the address of --postgresql: ")
