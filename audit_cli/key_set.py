@@ -52,6 +52,11 @@ class ChangeOptions(NamedTuple):
             if value and none:
                 raise typer.BadParameter(f"--{name} and --no-{name} exclude each other")
         require_one_way(self.expires_in, self.expires_at, no_expiry=self.no_expiry)
+        said = (self.name, self.owner, self.expires_in, self.expires_at, self.scope)
+        if not any((self.no_owner, self.no_expiry, self.no_scopes)) and said == (None,) * len(said):
+            raise typer.BadParameter("say what to change: --name, --owner, --expires-in, --scope ...")
+        if self.name is not None and (self.where is not None or len(self.keys or ()) > 1):
+            raise typer.BadParameter("--name is for one key: keys of one name cannot be told apart")
 
 
 @command(app, "set", at_server="keys.change")
@@ -89,17 +94,12 @@ def _changes(session: "Session", asked: ChangeOptions) -> "KeyChanges":
     from ledger.key_terms import KeyChanges
 
     ends = expiry(session, asked.expires_in, asked.expires_at, no_expiry=asked.no_expiry)
-    changes = KeyChanges(
+    return KeyChanges(
         name=UNSET if asked.name is None else asked.name,
         owner=UNSET if asked.owner is None and not asked.no_owner else asked.owner,
         expires_at=UNSET if ends is None and not asked.no_expiry else ends,
         scopes=UNSET if asked.scope is None and not asked.no_scopes else tuple(asked.scope or ()),
     )
-    if changes == KeyChanges():
-        raise typer.BadParameter("say what to change: --name, --owner, --expires-in, --scope ...")
-    if asked.name is not None and (asked.where is not None or len(asked.keys or ()) > 1):
-        raise typer.BadParameter("--name is for one key: keys of one name cannot be told apart")
-    return changes
 
 
 def _change(session: "Session", keys: "list[Credential]", changes: "KeyChanges") -> None:

@@ -13,6 +13,7 @@ from audit_cli.reports.formats import Format
 from ledger.moments import format_duration, format_moment
 from projections.audit.report import AuditedKey, AuditReport, Judged
 from projections.documents.audit import AuditDocument
+from projections.policies import PACKS
 
 if TYPE_CHECKING:
     from audit_cli.audit import AuditOptions
@@ -56,7 +57,7 @@ def audit(server: Server, asked: "AuditOptions") -> None:
 
 def _audited(server: Server, asked: "AuditOptions") -> AuditReport:
     """The report of the server; what formats print of keys is in their rows, the records stay there."""
-    document = server.get("/v1/audit", AuditDocument, _query(asked))
+    document = server.get("/v1/audit", AuditDocument, _query(asked, _policy(server, asked)))
     fields: dict[str, Any] = {name: getattr(document, name) for name in document.__struct_fields__}
     keys, assessments = fields.pop("keys"), fields.pop("assessments")
     judged = cast("list[Judged]", [_Received(key) for key in keys])
@@ -65,10 +66,21 @@ def _audited(server: Server, asked: "AuditOptions") -> AuditReport:
     )
 
 
-def _query(asked: "AuditOptions") -> dict[str, object]:
+def _policy(server: Server, asked: "AuditOptions") -> str | None:
+    """The pack to go by; BadParameter for a file, which the server could not read."""
+    policy = asked.policy or server.policy
+    if policy is not None and policy not in PACKS:
+        raise typer.BadParameter(
+            f"the policy {policy!r} is no pack, and a server reads no file of yours: name a pack"
+            f" ({', '.join(PACKS)}), or the ledger with --ledger"
+        )
+    return policy
+
+
+def _query(asked: "AuditOptions", policy: str | None) -> dict[str, object]:
     """In the words of the HTTP API."""
     said: dict[str, object] = {
-        "policy": asked.policy,
+        "policy": policy,
         "rule": list(asked.rule or ()),
         "as_of": None if asked.as_of is None else format_moment(asked.as_of),
         "temporary": asked.everything,

@@ -29,7 +29,8 @@ def server_in_force(options: Options) -> "Server | None":
 
     address = checked_address(address)
     key, source = _key_for(address, login)
-    server = Server(address, key, source, _org(settings, login, address), settings.actor)
+    org = _org(settings, login, address)
+    server = Server(address, key, source, org, settings.actor, settings.policy)
     if settings.org is not None:
         server.caller()
     return server
@@ -46,6 +47,10 @@ def _key_for(address: str, login: Login | None) -> tuple[Secret, str]:
     if login is not None and login.server == address:
         key = key_of(login)
         if key is not None:
+            if not key.is_well_formed:
+                raise InvalidInput(
+                    f"the key of the login at {address} is damaged; run `keyledger auth login` again"
+                )
             return key, "the login"
     raise InvalidInput(
         f"there is no key for {address}: run `keyledger auth login --server {address} --with-api-key`,"

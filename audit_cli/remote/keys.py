@@ -92,7 +92,7 @@ def _changes(asked: "ChangeOptions") -> dict[str, object]:
     """In the words of the HTTP API, where None takes away what was said before."""
     ends_at = ends(asked.expires_in, asked.expires_at)
     said = {"name": asked.name, "owner": asked.owner, "scopes": asked.scope, **ends_at}
-    changes: dict[str, object] = {name: value for name, value in said.items() if value}
+    changes: dict[str, object] = {name: value for name, value in said.items() if value is not None}
     if asked.no_owner:
         changes["owner"] = None
     if asked.no_expiry:

@@ -47,13 +47,17 @@ class Caller(msgspec.Struct):
 
 
 class Server(msgspec.Struct, frozen=True):
-    """Where it is, and as whom it is asked; `source` says where the key was found."""
+    """Where it is, and as whom it is asked; `source` says where the key was found.
+
+    `policy` is that of the settings, which audits go by where none is named.
+    """
 
     address: str
     key: Secret
     source: str
     org: str | None = None
     member: str | None = None
+    policy: str | None = None
 
     def __repr__(self) -> str:
         return f"Server({self.address!r})"
@@ -109,8 +113,7 @@ class Server(msgspec.Struct, frozen=True):
             with build_opener(_StayingHere, proxies, tls).open(request, timeout=TIMEOUT_S) as response:
                 answer: bytes = response.read(MAX_ANSWER)
         except HTTPError as error:
-            with error:
-                raise self._refusal(error.code, error.read(_MAX_PROBLEM)) from None
+            raise self._refusal(error.code, _body_of(error)) from None
         except URLError as error:
             raise ServerRefused(f"{self.address} cannot be reached: {_why(error.reason)}") from None
         except (OSError, HTTPException) as error:
@@ -158,6 +161,15 @@ def _encoded(query: Mapping[str, object]) -> str:
 
 def _json(body: Mapping[str, object]) -> bytes:
     return msgspec.json.encode({name: value for name, value in body.items() if value is not None})
+
+
+def _body_of(error: HTTPError) -> bytes:
+    """What a problem says; nothing where it breaks off."""
+    try:
+        with error:
+            return error.read(_MAX_PROBLEM)
+    except (OSError, HTTPException):
+        return b""
 
 
 def _why(error: object) -> str:

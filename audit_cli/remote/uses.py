@@ -8,10 +8,11 @@ import typer
 
 from audit_cli import console
 from audit_cli.check import answer, read_secret
+from audit_cli.failures import INTERRUPTED, tell_of_interruption
 from audit_cli.intake import tell_batch, tell_summary
 from audit_cli.progress import progress
-from audit_cli.remote.server import Server
-from audit_cli.use import STANDARD_INPUT, AppendOptions, lines_of, opened
+from audit_cli.remote.server import Server, ServerRefused
+from audit_cli.use import AGAIN, STANDARD_INPUT, AppendOptions, lines_of, opened
 from audit_cli.values import Format
 from ledger.intake import Flush
 from ledger.usage import Intake
@@ -36,14 +37,32 @@ def append(server: Server, asked: AppendOptions) -> None:
     counts, sent = Intake(), asked.skip
     with progress("reading") as bar, opened(asked.file, bar) as stream:
         lines = lines_of(stream, is_pipe=asked.file == STANDARD_INPUT, wakes=False)
-        for body in _bodies(lines, asked.skip):
-            told = _sent(server, body, asked.reporter)
-            _tell_refusals(told, sent, len(body))
-            sent += len(body)
-            counts = _sum(counts, told)
-            if asked.form == "jsonl":
-                tell_batch(counts, sent)
+        try:
+            for body in _bodies(lines, asked.skip):
+                told = _sent(server, body, asked.reporter)
+                _tell_refusals(told, sent, len(body))
+                sent += len(body)
+                counts = _sum(counts, told)
+                if asked.form == "jsonl":
+                    tell_batch(counts, sent)
+        except KeyboardInterrupt:
+            bar.clear()
+            tell_of_interruption(f"interrupted; {_how_far(counts, sent)}")
+            raise typer.Exit(INTERRUPTED) from None
+        except ServerRefused:
+            bar.clear()
+            if sent > asked.skip:
+                console.note(_how_far(counts, sent))
+            raise
     tell_summary(counts, 0, asked.form)
+
+
+def _how_far(counts: Intake, sent: int) -> str:
+    again = AGAIN.format(reached=sent)
+    return (
+        f"the {counts.stored:,} stored so far stay; {again}"
+        " (what was on its way may be stored, too: lines with an id are recognized)"
+    )
 
 
 def _tell_refusals(told: IntakeDocument, before: int, count: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from audit_cli.reports.policy_line import policy_line
 from projections.audit.findings import Finding
 from projections.audit.measure import Measures
-from projections.audit.policy_document import policy_of
+from projections.audit.policy_document import read_policy
 from projections.audit.report import AuditReport
 from projections.audit.rules import RULES
 from projections.audit.severity import WORST_FIRST
@@ -59,9 +59,10 @@ def _narrowed(report: "AuditReport | ComplianceReport") -> list[tuple[str, str]]
     """The rules, where not all were asked that the policy has on: no finding of theirs is no clean audit."""
     if not isinstance(report, AuditReport):
         return []
-    policy = policy_of(report.policy, [rule.id for rule in RULES])
+    policy, unknown = read_policy(report.policy, [rule.id for rule in RULES])
     asked = report.summary.by_rule
-    if all(rule.id in asked for rule in Measures(policy, RULES).rules):
+    # A newer server's may know more than this.
+    if unknown or all(rule.id in asked for rule in Measures(policy, RULES).rules):
         return []
     return [("Rules", f"only {', '.join(asked)}")]
 

@@ -1,5 +1,6 @@
 """The login: tried at the server, kept where nobody else reads it, and what goes before it."""
 
+import json
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,6 +123,19 @@ def test_a_damaged_login_is_told_and_can_be_removed(outside: Door, api: Served) 
     assert "is no login" in outside("key", "list").err
     outside.well("auth", "logout")
     assert outside("auth", "status").status == 1
+
+
+@pytest.mark.parametrize("damage", ["\u20ac", "\n", "x"], ids=["no ASCII", "a line end", "a letter more"])
+def test_a_damaged_key_of_a_login_is_told_and_not_shown(outside: Door, api: Served, damage: str) -> None:
+    secret = logged_in(outside, api)
+    kept = json.loads(login_file().read_text(encoding="utf-8"))
+    login_file().write_text(json.dumps(kept | {"api_key": secret + damage}), encoding="utf-8")
+
+    answer = outside("key", "list")
+
+    assert answer.status == 1
+    assert "is damaged; run `keyledger auth login` again" in answer.err
+    assert secret not in everything(answer)
 
 
 class Shelf(KeyringBackend):

@@ -12,13 +12,18 @@ import pytest
 
 from audit_cli.remote import keys, uses
 from http_api.key_revocation import MAX_KEYS
+from http_api.settings import Limits, ServerSettings
 from ledger.events import MemberDetails, Role
 from ledger.moments import format_moment
 from ledger.secret import new_secret
 from tests.door import Door
-from tests.http_api.served import Served
+from tests.http_api.served import Served, served
+from tests.office import Office
 
 TRIES = 5
+
+WELCOME = b"HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\nwelcome"
+BROKEN_OFF = b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nab"
 
 
 def line(key: str, number: int, **more: object) -> str:
@@ -27,16 +32,13 @@ def line(key: str, number: int, **more: object) -> str:
 
 
 @contextmanager
-def stranger() -> Iterator[str]:
-    """A server of something else, that says yes to all."""
+def stranger(answer: bytes = WELCOME) -> Iterator[str]:
+    """A server of something else, that says the same to all."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers["content-length"] or 0))
-            self.send_response(200)
-            self.send_header("content-length", "7")
-            self.end_headers()
-            self.wfile.write(b"welcome")
+            self.wfile.write(answer)
 
         def do_POST(self) -> None:
             self.do_GET()
@@ -175,6 +177,34 @@ def test_whatever_answers_and_is_no_keyledger_server_is_told_as_such(
     assert answer.err.endswith("is it a keyledger server of this version?\n")
 
 
+def test_a_refusal_that_breaks_off_is_told_in_a_line(outside: Door) -> None:
+    secret = new_secret("kl", Random(3).randbytes).reveal()
+    with stranger(BROKEN_OFF) as url:
+        outside.environment = {"KEYLEDGER_SERVER": url, "KEYLEDGER_API_KEY": secret}
+        answer = outside("key", "list")
+
+    assert answer.status == 1
+    assert answer.err == f"keyledger: {url} answers with 503; is it a keyledger server?\n"
+
+
+def test_uses_that_a_server_takes_no_more_of_are_gone_on_with(
+    outside: Door, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uses, "BATCH_LINES", 10)
+    settings = ServerSettings(office.address, limits=Limits(uses_unpacked=2_000))
+    lines = [line("ci-deploy", number, user_agent="x" * number) for number in (*range(20), *range(400, 410))]
+    with served(office, settings) as api:
+        api.key(name="ci-deploy")
+        key = api.key("uses:append", name="gateway").secret.reveal()
+        outside.environment = {"KEYLEDGER_SERVER": api.url, "KEYLEDGER_API_KEY": key}
+        refused = outside("use", "append", stdin="".join(lines))
+
+    said, why = refused.err.splitlines()
+    assert said.startswith("the 20 stored so far stay; go on with --skip 20")
+    assert "2000 bytes at most" in why
+    assert refused.status == 1
+
+
 def test_a_secret_is_checked_and_its_use_recorded(at_server: Door, api: Served) -> None:
     secret = api.key(name="billing").secret.reveal()
 
@@ -203,6 +233,51 @@ def test_an_audit_prints_what_one_of_the_ledger_prints(at_server: Door, api: Ser
 
     assert there.status == 3
     assert there.out == after.out
+
+
+def test_the_policy_of_the_settings_holds_at_a_server_too(at_server: Door) -> None:
+    named = at_server("audit", "--policy", "pci-dss-4", "--format", "json")
+    at_server.environment["KEYLEDGER_POLICY"] = "pci-dss-4"
+    by_pack = at_server("audit", "--format", "json")
+    at_server.environment["KEYLEDGER_POLICY"] = "strict.toml"
+    by_file = at_server("audit")
+
+    assert by_pack.json["policy"] == named.json["policy"]
+    assert by_file.status == 2
+    assert "'strict.toml' is no pack" in by_file.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (("a", "b", "--name", "x"), "--name is for one key"),
+        (("a", "b"), "say what to change"),
+    ],
+    ids=["one name for two", "nothing"],
+)
+def test_a_change_that_cannot_be_is_refused_at_a_server_too(
+    changes: tuple[str, ...], reason: str, at_server: Door
+) -> None:
+    for name in ("a", "b"):
+        at_server.well("key", "create", name)
+
+    refused = at_server("key", "set", *changes)
+
+    assert refused.status == 2
+    assert reason in refused.err
+    assert [key["name"] for key in at_server.well("key", "list", "--format", "json").json["keys"][:2]] == [
+        "a",
+        "b",
+    ]
+
+
+def test_an_empty_name_is_refused_and_nothing_else_changed(at_server: Door) -> None:
+    at_server.well("key", "create", "a")
+
+    refused = at_server("key", "set", "a", "--name", "", "--owner", "bob")
+
+    assert refused.status != 0
+    assert "bob" not in at_server.well("key", "show", "a").out
 
 
 def test_what_a_server_does_not_do_is_said(at_server: Door) -> None:

@@ -52,6 +52,13 @@ def test_a_report_of_some_rules_says_that_it_asked_no_others(form: Format) -> No
     assert "only aged-key" not in render(CLEAN, form)
 
 
+@pytest.mark.parametrize("form", [Format.TABLE, Format.MARKDOWN, Format.HTML])
+def test_a_report_of_a_newer_server_is_printed(form: Format) -> None:
+    policy = CLEAN.policy | {"threshold_of_tomorrow": "3d"}
+
+    assert CLEAN.organization in render(msgspec.structs.replace(CLEAN, policy=policy), form)
+
+
 @pytest.mark.parametrize("form", Format)
 @pytest.mark.parametrize("report", [sample(), CLEAN, waived()], ids=["findings", "clean", "waived"])
 def test_every_format_is_text_that_ends_its_last_line_and_is_the_same_each_time(
