@@ -53,8 +53,10 @@ def report(error: Exception) -> int:
 
 
 def tell(message: str) -> None:
-    """Say a line on standard error, in the program's name."""
-    typer.echo(f"keyledger: {harmless(' '.join(message.split()))}", err=True)
+    """Say a line on standard error, in the program's name; what it quotes of a variable may be a secret."""
+    from ledger.secret import mask_secrets
+
+    typer.echo(f"keyledger: {harmless(mask_secrets(' '.join(message.split())))}", err=True)
 
 
 def tell_of_interruption(message: str) -> None:

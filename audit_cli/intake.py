@@ -37,8 +37,11 @@ def take_in(
     """Record what `read` yields; exits with status 1 where anything was refused, which `on_refused` hears.
 
     What is kept in spite of a doubt is told, counted apart and no failure.
-    What was acknowledged stays when it is interrupted; `again` says how to go on then, and where from.
+    What was acknowledged stays when it is interrupted or cannot be read to its end; `again` says how to go on
+    then, and where from.
     """
+    from ledger.errors import InvalidInput
+
     with progress("reading") as bar, Interruption() as interruption:
         taking = _Taking(bar, form, on_refused)
         try:
@@ -54,6 +57,12 @@ def take_in(
             how = again.format(reached=taking.reached)
             tell_of_interruption(f"interrupted; the {taking.counts.stored:,} stored so far stay; {how}")
             raise typer.Exit(INTERRUPTED) from None
+        except InvalidInput:
+            bar.clear()
+            if taking.counts.stored:
+                how = again.format(reached=taking.reached)
+                console.note(f"the {taking.counts.stored:,} stored so far stay; {how}")
+            raise
     tell_summary(taking.counts, taking.doubts, form)
 
 

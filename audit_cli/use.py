@@ -136,7 +136,17 @@ def lines_of(stream: BinaryIO, *, is_pipe: bool, wakes: bool) -> "Iterator[bytes
 
     if is_pipe and is_of_the_system(stream):
         return lines_as_they_come(stream, MAX_LINE, _WAKE_EVERY_S if wakes else None)
-    return bounded_lines(stream, MAX_LINE)
+    return _readable(bounded_lines(stream, MAX_LINE))
+
+
+def _readable(lines: "Iterator[bytes]") -> "Iterator[bytes]":
+    from ledger.errors import InvalidInput
+    from ledger.importers.files import UNREADABLE, why_unreadable
+
+    try:
+        yield from lines
+    except UNREADABLE as error:
+        raise InvalidInput(why_unreadable(error)) from None
 
 
 def _is_file(stream: BinaryIO) -> bool:

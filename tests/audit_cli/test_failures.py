@@ -1,8 +1,11 @@
+from random import Random
+
 import pytest
 import typer
 
 from audit_cli import failures
 from ledger.errors import InvalidInput, LedgerCorrupt
+from ledger.secret import new_secret
 
 
 def ending(error: BaseException, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -56,3 +59,13 @@ def test_only_what_has_the_shape_of_a_secret_is_held_for_one() -> None:
     assert failures.holds_secret(["kl_" + "A" * 43 + "_" + "b" * 6])
     assert failures.holds_secret(["--name=kl_" + "A" * 43 + "_" + "b" * 6])
     assert not failures.holds_secret(["key", "show", "a-key-with-quite-a-long-name-" + "x" * 60])
+
+
+def test_a_secret_in_what_is_told_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    secret = new_secret("kl", Random(3).randbytes).reveal()
+
+    failures.tell(f"{secret!r} is not a member of 'acme'")
+
+    told = capsys.readouterr().err
+    assert secret not in told
+    assert "is not a member" in told

@@ -1,8 +1,10 @@
 """A producer on a pipe hears what is on disk, and resumes after it."""
 
+import gzip
 import json
 import signal
 import subprocess
+from pathlib import Path
 from typing import IO, Any, cast
 
 from tests.door import Door
@@ -95,3 +97,18 @@ def test_an_interrupted_producer_is_told_where_to_go_on(keyledger: Door) -> None
 
 def test_a_number_of_lines_that_cannot_be_is_wrong_usage(keyledger: Door) -> None:
     assert keyledger("use", "append", "--skip", "-1").status == 2
+
+
+def test_a_gzip_file_that_is_cut_short_is_told_with_how_far_it_came(keyledger: Door, tmp_path: Path) -> None:
+    keyledger.create("ci")
+    whole = gzip.compress("".join(map(use, range(2_500))).encode())
+    file = tmp_path / "uses.gz"
+    file.write_bytes(whole[:-12])
+
+    cut = keyledger("use", "append", str(file))
+
+    said, why = cut.err.splitlines()
+    number = stored(keyledger)
+    assert said == f"the {number:,} stored so far stay; go on with --skip {number}"
+    assert why == "keyledger: the gzip file is cut short; fetch it again"
+    assert (cut.status, number > 0) == (1, True)
