@@ -81,28 +81,30 @@ def _patience(site: Site) -> Measured:
     return Measured(ours=median(shares), rounds=scale.load_rounds, note=note)
 
 
-def _uses(site: Site) -> Measured:
+def _uses(clients: int, *options: str) -> Callable[[Site], Measured]:
     """Both record into ledgers of their own, as many uses of as many keys."""
-    over_http, in_process = site.ledger(), site.ledger()
-    scale = site.scale
-    reporter = over_http.ledger.create_key(
-        over_http.organization, over_http.actor, NewKey("reporter", scopes=(USES_APPEND,))
-    )
-    told, recorded = (Traffic(_keys(subject)) for subject in (over_http, in_process))
-    headers = {"Authorization": f"Bearer {reporter.secret.reveal()}", "Content-Type": NDJSON}
-    with keyledger_server(over_http.address, "--workers", "2") as port:
 
-        def send(number: int, clients: int) -> float:
-            bodies = [_body(told.uses(n * LINES, LINES)) for n in _numbers(number, scale.batches)]
-            return rate(len(bodies) * LINES, partial(_send, port, headers, bodies, clients))
+    def measure(site: Site) -> Measured:
+        over_http, in_process = site.ledger(), site.ledger()
+        batches = site.scale.batches
+        reporter = over_http.ledger.create_key(
+            over_http.organization, over_http.actor, NewKey("reporter", scopes=(USES_APPEND,))
+        )
+        told, recorded = (Traffic(_keys(subject)) for subject in (over_http, in_process))
+        headers = {"Authorization": f"Bearer {reporter.secret.reveal()}", "Content-Type": NDJSON}
+        with keyledger_server(over_http.address, *options) as port:
 
-        def record(number: int) -> float:
-            uses = recorded.uses(number * scale.batches * LINES, scale.batches * LINES)
-            return rate(len(uses), partial(in_process.record, uses))
+            def send(number: int) -> float:
+                bodies = [_body(told.uses(n * LINES, LINES)) for n in _numbers(number, batches)]
+                return rate(len(bodies) * LINES, partial(_send, port, headers, bodies, clients))
 
-        measured = paired(lambda number: send(number, REPORTING), record, scale.rounds)
-        alone = median(send(scale.rounds + number, 1) for number in range(3))
-    return measured.noting(f"one client alone: {alone:,.0f} uses/s")
+            def record(number: int) -> float:
+                uses = recorded.uses(number * batches * LINES, batches * LINES)
+                return rate(len(uses), partial(in_process.record, uses))
+
+            return paired(send, record, site.scale.rounds)
+
+    return measure
 
 
 def _numbers(number: int, batches: int) -> range:
@@ -187,10 +189,18 @@ COMPARISONS = (
     ),
     Comparison(
         "http-uses",
-        "SQLite: POST /v1/uses over HTTP, bodies of 1,000 lines, 2 processes, 4 clients",
+        "SQLite: POST /v1/uses over HTTP, bodies of 1,000 lines, one client",
         "Ledger.record_uses in process, the same uses",
         0.5,
         "uses/s",
-        _uses,
+        _uses(1),
+    ),
+    Comparison(
+        "http-uses-workers",
+        "SQLite: POST /v1/uses over HTTP, bodies of 1,000 lines, 2 processes of the server, 4 clients",
+        "Ledger.record_uses in one process, the same uses",
+        0.5,
+        "uses/s",
+        _uses(REPORTING, "--workers", "2"),
     ),
 )
