@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from ledger.database import Database
 from ledger.encoding import decode
-from ledger.errors import NotFound
+from ledger.errors import LedgerCorrupt, NotFound
 from ledger.event_store import max_position
-from ledger.recorded import Recorded
+from ledger.recorded import Recorded, missing_between
 from ledger.schema import events
 
 STRETCH_SIZE = 1000
@@ -51,6 +51,8 @@ def stretches(database: Database, organization_id: bytes, since: int, until: int
         query = select(events).where(events.c.position.between(position + 1, end))
         with database.read() as connection:
             rows = connection.execute(query.order_by(events.c.position)).all()
+        if len(rows) != end - position:
+            raise LedgerCorrupt(missing_between(position, end, end - position - len(rows)))
         recorded = [Recorded(row[0], row[1], row[2], decode(row[3], row[4])) for row in rows]
         yield Stretch(end, [each for each in recorded if each.event.organization_id == organization_id])
         position = end

@@ -43,6 +43,14 @@ def event_at(database: Database, organization_id: bytes, position: int) -> Recor
     return found
 
 
+def missing_between(after: int, end: int, missing: int) -> str:
+    """What it means where positions without gaps seem to have some."""
+    return (
+        f"{missing} of the events at positions {after + 1} to {end} cannot be read: the ledger is damaged;"
+        " restore it from a backup"
+    )
+
+
 def events_at(connection: Connection, positions: Sequence[int]) -> list[Recorded]:
     """The events at some positions, in no particular order."""
     found: list[Recorded] = []

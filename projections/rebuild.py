@@ -30,6 +30,7 @@ from projections.stretch import (
     lives_end,
     read_lives,
     read_stretch,
+    require_all_uses,
 )
 from projections.tables import TABLES, KeyTables
 from projections.tallies import Piece
@@ -125,6 +126,7 @@ def fill(
     with _counting(source, extent, wanted) as answering:
         latest_at = lives() if tables.has_lives else 0
         passed: dict[int, int] = {}
+        uses = 0
         for answer in _explained(source, answering):
             match answer:
                 case Piece():
@@ -135,9 +137,12 @@ def fill(
                     passed[answer.part] = answer.position
                 case Counted():
                     passed[answer.part] = until
+                    uses += answer.uses
                     latest_at = max(latest_at, answer.latest_at)
             if on_progress and passed:
                 on_progress(sum(passed.values()) // len(passed), until)
+    with source.read() as connection:
+        require_all_uses(connection, 0, until, uses)
     with writing() as connection:
         rows.reach(connection, tables, extent.until, latest_at)
 

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, Select, func, select, text
 
 from ledger import use_scan
 from ledger.encoding import decode
+from ledger.errors import LedgerCorrupt
 from ledger.event_store import max_position
 from ledger.events import Event
+from ledger.recorded import missing_between
 from ledger.schema import events
 from projections import rows
 from projections.fold import Batch
@@ -40,7 +42,19 @@ def read_stretch(connection: Connection, after: int, end: int) -> Stretch:
     driver = connection.connection.driver_connection
     for scanned in use_scan.scan(connection.dialect.name, driver, after, end):
         counts.take(scanned)
+    require_all_uses(connection, after, end, counts.taken)
     return Stretch(end, max(lives.latest_at, counts.latest_at), lives, list(counts.rest()))
+
+
+def require_all_uses(connection: Connection, after: int, end: int, uses: int) -> None:
+    """Raise LedgerCorrupt where so many uses in a stretch are not all: a damaged file may just lack them.
+
+    Positions have no gaps, so what is nothing else is a use.
+    """
+    others = select(func.count()).where(events.c.position > after, events.c.position <= end, NO_USE)
+    missing = end - after - connection.execute(others).scalar_one() - uses
+    if missing:
+        raise LedgerCorrupt(missing_between(after, end, missing))
 
 
 def read_lives(connection: Connection, after: int, end: int, clip: Clip | None = None) -> Batch:

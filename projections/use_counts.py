@@ -49,7 +49,7 @@ class UseCounts:
     """
 
     def __init__(self, tables: Collection[str] = USE_TABLES, past: int | None = None) -> None:
-        self.latest_at = 0
+        self.latest_at = self.taken = 0
         self._past = past
         # Moments in stored uses compare as the bytes that they are.
         self._limit = None if past is None else _encode(past)
@@ -62,6 +62,7 @@ class UseCounts:
 
     def take(self, rows: Sequence[Row]) -> None:
         """Count stored uses, which come in the order of the ledger."""
+        self.taken += len(rows)
         if self._limit is not None:
             rows = [row for row in rows if row[1][_MOMENT] <= self._limit]
             if not rows:

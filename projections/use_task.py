@@ -31,9 +31,10 @@ class Reached(msgspec.Struct, frozen=True, tag="reached"):
 
 
 class Counted(msgspec.Struct, frozen=True, tag="counted"):
-    """All is handed over; the latest moment that any of the uses tells of."""
+    """All is handed over: how many uses were read, and the latest moment that any of them tells of."""
 
     part: int
+    uses: int
     latest_at: int
 
 
@@ -70,4 +71,4 @@ def answers(task: Task) -> Iterator[Answer]:
                 due = position + REACHED_EVERY
                 yield from counts.overflow()
     yield from counts.rest()
-    yield Counted(task.share.part, counts.latest_at)
+    yield Counted(task.share.part, counts.taken, counts.latest_at)

@@ -80,6 +80,20 @@ def damage(office: Office) -> None:
         connection.execute("UPDATE events SET state = substr(state, 1, 60) WHERE position = 200")
 
 
+@pytest.mark.usefixtures("in_parallel")
+def test_a_use_that_several_processes_miss_stops_a_rebuild_and_leaves_the_rows(office: Office) -> None:
+    busy(office)
+    catch_up(office.database)
+    before = dump(office)
+    with unguarded(office.address) as connection:
+        connection.execute("DELETE FROM events WHERE position = 200")
+
+    with pytest.raises(LedgerCorrupt, match="1 of the events at positions 1 to 314 cannot be read"):
+        rebuild(office.database)
+
+    assert dump(office) == before
+
+
 def counted(office: Office, parts: int, names: Sequence[str]) -> dict[str, list[tuple[object, ...]]]:
     """The rows of some use tables, counted by so many in turn, each of whom hands out what comes together."""
     memory = in_memory()

@@ -175,6 +175,22 @@ def test_an_event_that_was_damaged_is_an_integrity_failure(used: Door) -> None:
         assert answer.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("events",), ("key", "list"), ("audit",), ("projections", "rebuild"), ("projections", "check")],
+    ids=" ".join,
+)
+def test_an_event_that_is_missing_is_an_integrity_failure(used: Door, command: tuple[str, ...]) -> None:
+    """As where a page of a file is damaged, which the database may pass over without a word."""
+    with unguarded(used.address) as connection:
+        connection.execute("DELETE FROM events WHERE position = 3")
+
+    answer = used(*command)
+
+    assert answer.status == 4
+    assert answer.err.endswith("cannot be read: the ledger is damaged; restore it from a backup\n")
+
+
 def test_an_event_of_a_newer_version_says_so(used: Door) -> None:
     with unguarded(used.address) as connection:
         connection.execute("UPDATE events SET topic = 'key-blessed/1' WHERE position = 4")
