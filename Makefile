@@ -7,6 +7,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 PACKAGES := ledger projections audit_cli http_api usage_client benchmarks tests
 UPGRADE ?=
 
+# Tests start the program hundreds of times: where no compiled modules may be kept, each start would compile them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help install demo test lint format types contracts coverage bench bench-small bench-quick soak lock clean

@@ -54,16 +54,19 @@ def take_in(
             )
         except KeyboardInterrupt:
             bar.clear()
-            how = again.format(reached=taking.reached)
-            tell_of_interruption(f"interrupted; the {taking.counts.stored:,} stored so far stay; {how}")
+            tell_of_interruption(f"interrupted; {how_far(taking.counts, again, taking.reached)}")
             raise typer.Exit(INTERRUPTED) from None
         except InvalidInput:
             bar.clear()
             if taking.counts.stored:
-                how = again.format(reached=taking.reached)
-                console.note(f"the {taking.counts.stored:,} stored so far stay; {how}")
+                console.note(how_far(taking.counts, again, taking.reached))
             raise
     tell_summary(taking.counts, taking.doubts, form)
+
+
+def how_far(counts: "Intake", again: str, reached: str | int) -> str:
+    """What stays of an intake that did not come to its end, and how to go on."""
+    return f"the {counts.stored:,} stored so far stay; {again.format(reached=reached)}"
 
 
 class _Taking:

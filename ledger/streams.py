@@ -21,6 +21,8 @@ CONFLICT = (
     "somebody else changed this at the same moment and was first; nothing was stored: look again and repeat"
 )
 
+_VERSION = "SELECT max(originator_version) FROM events WHERE originator_id = ?"
+
 
 class Decision(msgspec.Struct, frozen=True):
     """An event that was decided, for the place in its stream that was free when the decision was made."""
@@ -28,9 +30,6 @@ class Decision(msgspec.Struct, frozen=True):
     stream_id: bytes
     version: int
     event: Event
-
-
-_VERSION = "SELECT max(originator_version) FROM events WHERE originator_id = ?"
 
 
 class Streams:

@@ -11,6 +11,7 @@ from audit_cli.failures import FINDINGS
 from audit_cli.remote.server import Server
 from audit_cli.reports.formats import Format
 from ledger.moments import format_duration, format_moment
+from ledger.secret import mask_secrets
 from projections.audit.report import AuditedKey, AuditReport, Judged
 from projections.documents.audit import AuditDocument
 from projections.policies import PACKS
@@ -71,7 +72,7 @@ def _policy(server: Server, asked: "AuditOptions") -> str | None:
     policy = asked.policy or server.policy
     if policy is not None and policy not in PACKS:
         raise typer.BadParameter(
-            f"the policy {policy!r} is no pack, and a server reads no file of yours: name a pack"
+            f"the policy {mask_secrets(policy)!r} is no pack, and a server reads no file of yours: name one"
             f" ({', '.join(PACKS)}), or the ledger with --ledger"
         )
     return policy

@@ -9,11 +9,12 @@ import typer
 from audit_cli import console
 from audit_cli.check import answer, read_secret
 from audit_cli.failures import INTERRUPTED, tell_of_interruption
-from audit_cli.intake import tell_batch, tell_summary
+from audit_cli.intake import how_far, tell_batch, tell_summary
 from audit_cli.progress import progress
 from audit_cli.remote.server import Server, ServerRefused
 from audit_cli.use import AGAIN, STANDARD_INPUT, AppendOptions, lines_of, opened
 from audit_cli.values import Format
+from ledger.errors import InvalidInput
 from ledger.intake import Flush
 from ledger.usage import Intake
 from ledger.verdict import Presented, Verdict
@@ -25,6 +26,7 @@ BATCH_BYTES = 1 << 20
 
 _NDJSON = "application/x-ndjson"
 _PACKED_FROM = 1024
+_AGAIN = f"{AGAIN} (what was on its way may be stored, too: lines with an id are recognized)"
 
 
 def append(server: Server, asked: AppendOptions) -> None:
@@ -47,22 +49,14 @@ def append(server: Server, asked: AppendOptions) -> None:
                     tell_batch(counts, sent)
         except KeyboardInterrupt:
             bar.clear()
-            tell_of_interruption(f"interrupted; {_how_far(counts, sent)}")
+            tell_of_interruption(f"interrupted; {how_far(counts, _AGAIN, sent)}")
             raise typer.Exit(INTERRUPTED) from None
-        except ServerRefused:
+        except (ServerRefused, InvalidInput):
             bar.clear()
             if sent > asked.skip:
-                console.note(_how_far(counts, sent))
+                console.note(how_far(counts, _AGAIN, sent))
             raise
     tell_summary(counts, 0, asked.form)
-
-
-def _how_far(counts: Intake, sent: int) -> str:
-    again = AGAIN.format(reached=sent)
-    return (
-        f"the {counts.stored:,} stored so far stay; {again}"
-        " (what was on its way may be stored, too: lines with an id are recognized)"
-    )
 
 
 def _tell_refusals(told: IntakeDocument, before: int, count: int) -> None:
