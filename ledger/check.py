@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from ledger import credentials, ids
 from ledger.database import Database
-from ledger.denials import denials_wait, flush_denied, record_denials
+from ledger.denials import count_nowhere, denials_wait, flush_denied, record_denials
 from ledger.dialect import EventRow
 from ledger.encoding import encode
 from ledger.event_store import EventRecorder
@@ -117,8 +117,7 @@ class Records:
         if rows:
             self._recorder.append(connection, rows)
         elif not denials:
-            # An unknown secret takes as long as a revoked one: no watch tells them apart.
-            self._recorder.database.dialect.touch(connection)
+            count_nowhere(connection, self._recorder.database.dialect, now)
 
     def _rows(self, uses: Mapping[int, KeyUsed]) -> list[EventRow]:
         # All at once: to ask the system for each gives way to other threads, and waits to be let on.

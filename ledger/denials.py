@@ -7,10 +7,10 @@ from sqlalchemy import Connection, delete, select
 
 from ledger import ids
 from ledger.database import driver_execute
-from ledger.dialect import EventRow
+from ledger.dialect import Dialect, EventRow
 from ledger.encoding import decode, encode
 from ledger.event_store import EventRecorder
-from ledger.events import KeyUseDenied
+from ledger.events import Authentication, DenialReason, KeyUseDenied
 from ledger.schema import denied_uses
 
 MINUTE_US = 60_000_000
@@ -53,6 +53,14 @@ def record_denials(connection: Connection, denials: Iterable[KeyUseDenied]) -> l
         if group.moments:
             _begin_to_count(connection, stream_id, group)
     return rows
+
+
+def count_nowhere(connection: Connection, dialect: Dialect, now: int) -> None:
+    """Do for an unknown secret what is done to count a denial: no watch tells them apart."""
+    nobody = bytes(ids.ID_BYTES)
+    header = (now, now, nobody, nobody, Authentication.KEY)
+    _grouped([KeyUseDenied(*header, key_id=nobody, reason=DenialReason.REVOKED, service="")])
+    dialect.touch(connection)
 
 
 def denials_wait(connection: Connection, now: int) -> bool:

@@ -58,6 +58,8 @@ _GUARDS = (
        BEGIN SELECT RAISE(ABORT, 'events are immutable: DELETE is refused'); END""",
 )
 
+_COUNT_NOWHERE = "UPDATE denied_uses SET count = count + 1 WHERE stream_id = x''"
+
 
 class Sqlite:
     """SQLite in WAL mode: a write begins IMMEDIATE and is on disk once committed (synchronous=FULL)."""
@@ -135,8 +137,11 @@ class Sqlite:
         """Nothing: what another connection can see is on disk."""
 
     def touch(self, connection: Connection) -> None:
-        # A number in the file's head, which is ours to use: of a table, only what differs would be written.
-        driver_of(connection).execute("PRAGMA user_version = 1")
+        driver = driver_of(connection)
+        # Looked for as a denial that is counted is; of a table, only what differs would be written.
+        driver.execute(_COUNT_NOWHERE)
+        # A number in the file's head, which is ours to use.
+        driver.execute("PRAGMA user_version = 1")
 
     def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
         execute = driver_of(connection).execute
