@@ -40,7 +40,10 @@ def check(
     from projections.documents.verdict import verdict_document
 
     with open_session(options) as session:
-        verdict = session.ledger.check(read_secret(), Presented(service, caller))
+        secret = read_secret()
+        verdict = session.ledger.check(secret, Presented(service, caller))
+        if verdict.key_id is None and secret.is_well_formed:
+            session.ledger.require_peppers()
     answer(verdict, verdict_document(verdict), form)
 
 

@@ -28,7 +28,8 @@ def demo(
 
     Example: keyledger demo --keys 20 --days 365 --format html -o report.html
     """
-    del options
+    if any(options.flags.values()):
+        raise typer.BadParameter("the demonstration has a ledger, an organization and an admin of its own")
     from tempfile import mkdtemp
 
     from audit_cli.audit_report import audited

@@ -34,14 +34,17 @@ def init(
     from audit_cli.session import default_ledger, login, settings_of
     from ledger.database import open_database
     from ledger.events import MemberDetails
-    from ledger.organization import validate_email, validate_organization_name
+    from ledger.organization import validate_address, validate_email, validate_organization_name
     from ledger.secret import check_prefix
 
     user = login()
     details = MemberDetails(admin or user, user)
     # Before the file is made, so that a typing error leaves nothing behind.
     validate_organization_name(organization)
-    validate_email(details.email)
+    if admin is None:
+        validate_email(user)
+    else:
+        validate_address(admin)
     check_prefix(prefix)
     # A server that is named is for later: here the ledger is made that is named beside it, or one's own.
     settings = settings_of(options)

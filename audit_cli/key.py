@@ -1,5 +1,6 @@
 """`keyledger key`: making keys and changing them."""
 
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -64,6 +65,7 @@ def create(
     from ledger.key_terms import NewKey
     from projections.documents.created import created_document
 
+    require_place_to_show()
     with open_session(options) as session:
         new = NewKey(name, owner, expiry(session, expires_in, expires_at), tuple(scope or ()))
         created = session.ledger.create_key(session.organization, session.actor, new)
@@ -104,6 +106,7 @@ def rotate(
     from ledger.key_terms import Succession
     from projections.documents.created import rotated_document
 
+    require_place_to_show()
     with open_session(options) as session:
         expires_at = UNSET if expires_in is None else expiry(session, expires_in.duration, None)
         rotated = session.ledger.rotate_key(
@@ -199,8 +202,30 @@ def describe_end_of_old(rotated: "RotatedDocument", now: int) -> str:
     return f"The old key {old} works until {moment(ends_at)}. Who has moved: keyledger rotation status {old}"
 
 
+def require_place_to_show() -> None:
+    """KeyledgerError where standard output is closed: a secret that nobody sees is lost."""
+    from ledger.errors import InvalidInput
+
+    if sys.stdout is None:
+        raise InvalidInput("standard output is closed, so no secret could be shown: nothing was made")
+
+
 def show_secret(created: "CreatedDocument", form: SecretFormat) -> None:
-    """Show the secret of a new key, this once."""
+    """Show the secret of a new key, this once; KeyledgerError where it cannot be written."""
+    from ledger.errors import KeyledgerError
+
+    try:
+        _show(created, form)
+        # What is still held back might be lost, and nobody told.
+        sys.stdout.flush()
+    except OSError as error:
+        raise KeyledgerError(
+            f"the secret could not be written ({error.strerror}) and is lost, but the key {created.name} is"
+            f" made: end it with `keyledger key revoke {created.id[:_SHORT_ID]}`, and make another"
+        ) from None
+
+
+def _show(created: "CreatedDocument", form: SecretFormat) -> None:
     from audit_cli.wording import moment
     from ledger.moments import parse_moment
 

@@ -126,6 +126,7 @@ def _compared(
     from msgspec.structs import replace
 
     from audit_cli.listings import listing_of
+    from ledger.errors import InvalidInput
     from ledger.usage import Refusal
     from projections.reconciliation import KnownKeys, reconcile
 
@@ -145,6 +146,11 @@ def _compared(
         met = {record.source for key in keys if (record := known.find(key)) is not None}
         sources = {asked.source} if asked.source else met | {key.source for key in keys if key.source}
         extent = replace(extent, sources=frozenset(sources))
+    if not keys and not extent.sources:
+        raise InvalidInput(
+            "no key is listed there, so nothing was compared; where that is right, say with --source whose"
+            " keys it lists"
+        )
     if asked.partial:
         extent = replace(extent, sources=frozenset())
     return reconcile(keys, known, extent), position

@@ -85,7 +85,7 @@ def unasked(haul: Haul) -> ScanResult:
 
 
 def looked_up(session: "Session", haul: Haul) -> ScanResult:
-    """What was found, and which keys of the organization it is."""
+    """What was found, and which keys of the organization it is; WrongState where that cannot be told."""
     result = ScanResult(haul, session.organization.name)
     found = _by_secret(haul)
     if not found:
@@ -97,6 +97,8 @@ def looked_up(session: "Session", haul: Haul) -> ScanResult:
                 result.strays.append(_stray(secret, places))
                 continue
             result.keys.append(_key(view.record(verdict.key_id), places, session.now))
+    if result.strays:
+        session.ledger.require_peppers()
     result.keys.sort(key=lambda key: (not key.is_live, key.name, key.id))
     return result
 

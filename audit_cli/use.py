@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple, TypeVar
 
 import typer
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ledger.importers.ndjson import Resolve
     from ledger.intake import Flush, Item
     from ledger.usage import Refusal, Use
+
+LineT = TypeVar("LineT")
 
 STANDARD_INPUT = "-"
 AGAIN = "go on with --skip {reached}"
@@ -135,11 +137,11 @@ def lines_of(stream: BinaryIO, *, is_pipe: bool, wakes: bool) -> "Iterator[bytes
     from ledger.importers.pipe import is_of_the_system, lines_as_they_come
 
     if is_pipe and is_of_the_system(stream):
-        return lines_as_they_come(stream, MAX_LINE, _WAKE_EVERY_S if wakes else None)
+        return _readable(lines_as_they_come(stream, MAX_LINE, _WAKE_EVERY_S if wakes else None))
     return _readable(bounded_lines(stream, MAX_LINE))
 
 
-def _readable(lines: "Iterator[bytes]") -> "Iterator[bytes]":
+def _readable(lines: "Iterator[LineT]") -> "Iterator[LineT]":
     from ledger.errors import InvalidInput
     from ledger.importers.files import UNREADABLE, why_unreadable
 

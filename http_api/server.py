@@ -59,7 +59,10 @@ def serve(settings: ServerSettings) -> int:
         tls_context(settings.tls_cert, settings.tls_key)
     # What cannot work is told here, in the words of a command, and not by each process in its log.
     desk = Desk(settings)
-    desk.close()
+    try:
+        desk.ledger.require_peppers()
+    finally:
+        desk.close()
     if tracing := open_tracing(os.environ):
         tracing.close()
     config = config_of(settings)

@@ -15,7 +15,6 @@ from http_api.caller import Caller, CallerAtHand, caller_of, presented_secret
 from http_api.channel import Channel
 from http_api.desk import Desk, DeskAtHand
 from http_api.figures import USES
-from http_api.lines import Lines
 from http_api.operations import APPEND_USES
 from http_api.packed import bounded, too_large, unpacked
 from http_api.problems import Problem, ProblemKind
@@ -23,7 +22,8 @@ from http_api.routes import Answer, reference, route
 from http_api.settings import Limits
 from ledger.actor import Actor
 from ledger.events import Authentication, Role
-from ledger.importers.ndjson import Line, read_uses
+from ledger.importers.lines import Lines
+from ledger.importers.ndjson import MAX_LINE, Line, read_uses
 from ledger.ledger import Ledger
 from ledger.organization import Organization
 from ledger.scopes import USES_APPEND
@@ -162,7 +162,7 @@ def _parts(request: Request, limits: Limits) -> AsyncIterator[list[bytes]]:
 
 
 async def _lines(parts: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-    lines = Lines()
+    lines = Lines(MAX_LINE)
     async for part in parts:
         yield lines.of(part)
     yield lines.rest()

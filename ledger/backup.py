@@ -160,6 +160,5 @@ def explained(path: Path | str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if "malformed" in str(error):
-            raise LedgerCorrupt(f"{path} is damaged: {error}") from error
-        raise LedgerUnavailable(f"{path}: {Sqlite().remedy(error)}") from error
+        kind = LedgerCorrupt if Sqlite().is_damaged(error) else LedgerUnavailable
+        raise kind(f"{path}: {Sqlite().remedy(error)}") from error

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from ledger import sqlite_file
 from ledger.dialect import Dialect, Lock, Watch
-from ledger.errors import InvalidInput, LedgerUnavailable
+from ledger.errors import InvalidInput, KeyledgerError, LedgerCorrupt, LedgerUnavailable
 from ledger.sqlite import Sqlite
 
 if TYPE_CHECKING:
@@ -132,11 +132,15 @@ class _Explained:
         if error is None or isinstance(error, IntegrityError):
             return
         if isinstance(error, self._errors):
-            kind = ConnectionLost if self._dialect.is_lost(error) else LedgerUnavailable
             cause = error.orig or error if isinstance(error, DBAPIError) else error
-            raise kind(f"{self._name}: {self._dialect.remedy(cause)}") from error
+            raise self._kind(error, cause)(f"{self._name}: {self._dialect.remedy(cause)}") from error
         if isinstance(error, UnicodeEncodeError):
             raise InvalidInput("a text that was given is not Unicode; nothing is called that") from None
+
+    def _kind(self, error: BaseException, cause: BaseException) -> type[KeyledgerError]:
+        if self._dialect.is_damaged(cause):
+            return LedgerCorrupt
+        return ConnectionLost if self._dialect.is_lost(error) else LedgerUnavailable
 
 
 def open_database(address: str, *, create: bool = False) -> Database:

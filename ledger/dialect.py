@@ -96,5 +96,8 @@ class Dialect(Protocol):
     def is_lost(self, error: BaseException) -> bool:
         """Whether an error means that the connection is gone, and with it the answer to a commit."""
 
+    def is_damaged(self, error: BaseException) -> bool:
+        """Whether an error means that what is stored is not what was written."""
+
     def remedy(self, error: BaseException) -> str:
         """What an error means and what to do, in one line."""

@@ -33,6 +33,7 @@ from ledger.key_terms import AS_BEFORE, Asked, CreatedKey, KeyChanges, NewKey, R
 from ledger.moments import MICROSECOND
 from ledger.organization import Organization
 from ledger.ownership import owner_of
+from ledger.peppering import require_peppers
 from ledger.schema import organizations
 from ledger.scopes import require_grantable
 from ledger.secret import DEFAULT_PREFIX, Peppers, Secret, check_prefix, new_secret
@@ -334,6 +335,11 @@ class Ledger:
             deliver,
             records_after=records_after,
         )
+
+    def require_peppers(self) -> None:
+        """Raise WrongState where a key that may be used cannot be recognized, for want of its pepper."""
+        with self.database.read() as connection:
+            require_peppers(connection, self._peppers)
 
     def settle(self) -> None:
         """Append the denials that were counted in minutes that are over, so that readers see them."""

@@ -82,12 +82,20 @@ def validate_email(email: str) -> str:
     return email
 
 
+def validate_address(address: str) -> str:
+    """A member's e-mail address: two parts about an @, as mail could be sent to."""
+    name, _, domain = validate_email(address).rpartition("@")
+    if not name or not domain:
+        raise InvalidInput(f"{address[:40]!r} is no e-mail address; write one such as ada@example.com")
+    return address
+
+
 def add_member(
     organization: Organization, member_id: bytes, details: MemberDetails, role: Role, stamp: Stamp
 ) -> MemberAdded:
     """Let a person in."""
     require_admin(stamp.actor, "add members")
-    validate_email(details.email)
+    validate_address(details.email)
     if details.login is not None:
         validate_email(details.login)
     for member in organization.members.values():

@@ -65,6 +65,7 @@ _REMEDIES = {
     "55P03": f"another process held the ledger for {LOCK_TIMEOUT_S} seconds; try again",
 }
 _LOST = ("08", "57P", "25006")
+_DAMAGED = ("XX001", "XX002")
 
 _GUARDS = (
     # Without this, whoever may insert could leave a gap, which a reader by position would take for the end.
@@ -168,6 +169,9 @@ class Postgresql:
             return error.connection_invalidated or self.is_lost(error.orig or Exception())
         state = getattr(error, "sqlstate", None)
         return isinstance(error, psycopg.OperationalError) and (state is None or state.startswith(_LOST))
+
+    def is_damaged(self, error: BaseException) -> bool:
+        return getattr(error, "sqlstate", None) in _DAMAGED
 
     def remedy(self, error: BaseException) -> str:
         state = getattr(error, "sqlstate", None)

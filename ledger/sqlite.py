@@ -167,6 +167,9 @@ class Sqlite:
     def is_lost(self, _error: BaseException) -> bool:
         return False
 
+    def is_damaged(self, error: BaseException) -> bool:
+        return "malformed" in str(error)
+
     def remedy(self, error: BaseException) -> str:
         message = "unable to open" if isinstance(error, OSError) else str(error)
         symptoms = f"{message} {getattr(error, 'sqlite_errorname', '')}"

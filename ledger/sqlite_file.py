@@ -1,7 +1,8 @@
 """A file of SQLite, or a private database in memory, opened as a ledger's events need it."""
 
+import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from os import W_OK, access
 from pathlib import Path
 from time import sleep
@@ -25,7 +26,9 @@ def open_file(path: Path, *, create: bool) -> tuple[Engine, bool]:
     _check_file(path, create=create)
     # A new file's folder decides; an old file that only the folder protects still cannot take a journal.
     writable = access(path.parent, W_OK) and (not path.exists() or access(path, W_OK))
-    mode = ("rwc" if create else "rw") if writable else _read_only_mode(path)
+    if create and writable and not path.exists():
+        _make_private(path)
+    mode = "rw" if writable else _read_only_mode(path)
     uri = _uri(path, mode)
 
     def connect() -> sqlite3.Connection:
@@ -82,6 +85,12 @@ def _check_file(path: Path, *, create: bool) -> None:
             raise LedgerUnavailable(f"the folder {path.parent} does not exist; make it first")
     elif not path.exists():
         raise LedgerUnavailable(f"there is no ledger at {path}; `keyledger init ORG` makes one")
+
+
+def _make_private(path: Path) -> None:
+    """An empty file for nobody else: events tell names and addresses, and its journals take its rights."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _uri(path: Path, mode: str) -> str:

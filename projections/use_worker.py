@@ -9,11 +9,15 @@ import signal
 import sys
 from multiprocessing.connection import Connection
 from os import dup
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from ledger.errors import LedgerCorrupt
 from projections.use_task import Failed, Failure, Task, answers, encode
+
+if TYPE_CHECKING:
+    from ledger.dialect import Dialect
 
 
 def main() -> None:
@@ -35,17 +39,21 @@ def main() -> None:
 
 
 def _failure(error: Exception) -> Failure:
-    if isinstance(error, LedgerCorrupt):
+    dialect = _dialect()
+    if isinstance(error, LedgerCorrupt) or dialect.is_damaged(error):
         return Failure.CORRUPT
-    return Failure.LOST if _is_lost(error) else Failure.OTHER
+    return Failure.LOST if dialect.is_lost(error) else Failure.OTHER
 
 
-def _is_lost(error: Exception) -> bool:
-    if "psycopg" not in sys.modules:
-        return False
-    from ledger.postgresql import Postgresql  # noqa: PLC0415 - only when it has failed, since it takes long
+def _dialect() -> "Dialect":
+    # Imported only when it has failed, since it takes long.
+    if "psycopg" in sys.modules:
+        from ledger.postgresql import Postgresql  # noqa: PLC0415
 
-    return Postgresql().is_lost(error)
+        return Postgresql()
+    from ledger.sqlite import Sqlite  # noqa: PLC0415
+
+    return Sqlite()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,15 @@ import typer
 from audit_cli import console
 from audit_cli.confirmation import confirm
 from audit_cli.failures import COULD_NOT, tell
-from audit_cli.key import describe_end_of_old, disabled, enabled, ends, require_one_way, show_secret
+from audit_cli.key import (
+    describe_end_of_old,
+    disabled,
+    enabled,
+    ends,
+    require_one_way,
+    require_place_to_show,
+    show_secret,
+)
 from audit_cli.key_choice import require_which
 from audit_cli.remote.key_views import SHORT_ID, last_used
 from audit_cli.remote.server import Server, ServerRefused, in_path
@@ -42,6 +50,7 @@ def create(
 ) -> None:
     """Make a key, and show its secret once."""
     require_one_way(expires_in, expires_at)
+    require_place_to_show()
     terms = {"name": name, "owner": owner, "scopes": scope, **ends(expires_in, expires_at)}
     show_secret(server.post("/v1/keys", CreatedDocument, terms), form)
 
@@ -50,6 +59,7 @@ def rotate(
     server: Server, key: str, overlap: timedelta, expires_in: Lifetime | None, form: SecretFormat
 ) -> None:
     """Make a successor, and show its secret once."""
+    require_place_to_show()
     terms = {"overlap": format_duration(overlap), "expires_in": expires_in and _lifetime(expires_in)}
     rotated = server.post(f"/v1/keys/{in_path(key)}/rotate", RotatedDocument, terms)
     show_secret(rotated, form)

@@ -119,3 +119,7 @@ def _bodies(lines: Iterable[bytes | Flush], skip: int) -> Iterator[list[bytes]]:
             body, size = [], 0
     if body:
         yield body
+    if passed < skip:
+        raise InvalidInput(
+            f"the input ends after line {passed}, within the {skip} lines to pass over: is it the right one?"
+        )

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ledger.errors import InvalidInput
+from ledger.importers.unpacking import GZIP_MAGIC
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 UNREADABLE = (OSError, EOFError, zlib.error)
-
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def find_files(paths: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:
@@ -60,7 +59,7 @@ def _size(file: Path) -> int:
 def open_file(path: Path, progress: Callable[[int], None] | None = None) -> BinaryIO:
     """The content of a file, unpacked where its first bytes, not its name, say gzip; raises UNREADABLE."""
     packed = io.BufferedReader(_Metered(path, progress))
-    if packed.peek(2).startswith(_GZIP_MAGIC):
+    if packed.peek(2).startswith(GZIP_MAGIC):
         return io.BufferedReader(_Unpacked(packed))
     return packed
 

@@ -58,7 +58,8 @@ def read_uses(
 
     What is no line, but says that more are awaited, is passed on. `resolve` gives the id of the key
     that an id, the start of one or a name means, None for an unknown one. It is asked for every line, so it
-    should remember. `files.bounded_lines` keeps memory bounded.
+    should remember. `files.bounded_lines` keeps memory bounded. In the end InvalidInput says that there were
+    fewer lines than to be passed over.
     """
     number = 0
     for line in lines:
@@ -72,6 +73,10 @@ def read_uses(
             yield _use(_line(line), resolve, number)
         except Refused as error:
             yield Refusal(number, mask_secrets(str(error)))
+    if number < skip:
+        raise InvalidInput(
+            f"the input ends after line {number}, within the {skip} lines to pass over: is it the right one?"
+        )
 
 
 def _use(line: Line, resolve: Resolve, number: int) -> Use:

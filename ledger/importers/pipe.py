@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import BinaryIO
 
+from ledger.importers.lines import Lines
+from ledger.importers.unpacking import GZIP_MAGIC, Unpacker
 from ledger.intake import Flush
 
 PATIENCE_S = 0.2
@@ -20,24 +22,31 @@ def lines_as_they_come(stream: BinaryIO, limit: int, idle_s: float | None = None
     Flush, all that was said until then has been read.
 
     Of a line over the limit only the start is kept, one byte more than the limit. Nothing may have been
-    read of the stream through its buffer.
+    read of the stream through its buffer. A stream that begins as gzip is unpacked; EOFError or zlib.error
+    says that it is cut short or damaged.
     """
-    rest, due = b"", None
+    lines, due = Lines(limit), None
+    unpacker: Unpacker | None = None
+    is_first = True
     while True:
         if not _has_more(stream, due, idle_s):
             due = None
             yield Flush.NOW
             continue
         chunk = os.read(stream.fileno(), _CHUNK)
-        *whole, rest = (rest + chunk).split(b"\n")
-        rest = rest[: limit + 1]
-        if whole and due is None:
-            due = monotonic() + PATIENCE_S
-        yield from (line[: limit + 1] for line in whole)
+        if is_first and chunk.startswith(GZIP_MAGIC):
+            unpacker = Unpacker()
+        is_first = False
+        for part in unpacker.parts(chunk) if unpacker else (chunk,):
+            whole = lines.of(part)
+            if whole and due is None:
+                due = monotonic() + PATIENCE_S
+            yield from whole
         if not chunk:
             break
-    if rest:
-        yield rest
+    if unpacker and not unpacker.is_whole:
+        raise EOFError
+    yield from lines.rest()
 
 
 def is_of_the_system(stream: BinaryIO) -> bool:

@@ -91,6 +91,17 @@ def test_nothing_is_compared_where_a_row_cannot_be_read(keyledger: Door) -> None
     assert "nothing was compared" in answer.err
 
 
+def test_a_list_without_a_key_is_compared_only_where_it_is_said_whose_it_is(keyledger: Door) -> None:
+    keyledger.create("ci")
+
+    unsaid = keyledger("reconcile", "-", stdin="external_id,state\n")
+    said = keyledger("reconcile", "-", "--source", "keyledger", stdin="external_id,state\n")
+
+    assert (unsaid.status, unsaid.out) == (1, "")
+    assert "nothing was compared" in unsaid.err
+    assert (said.status, "1 gone there" in said.err) == (3, True)
+
+
 def test_nothing_is_recorded(keyledger: Door) -> None:
     before = keyledger.well("events").out
 

@@ -186,6 +186,22 @@ def test_retired_peppers_are_tried_too(keyledger: Door, tmp_path: Path) -> None:
     assert "billing-worker" in keyledger("scan", "-", stdin=key["secret"]).out
 
 
+def test_without_its_pepper_no_key_is_called_nobodys(keyledger: Door, tmp_path: Path) -> None:
+    peppers = put(tmp_path, "peppers.toml", f'current = "a"\n[keys]\na = "{"01" * 32}"')
+    peppers.chmod(0o600)
+    keyledger.environment["KEYLEDGER_PEPPER_FILE"] = str(peppers)
+    secret = keyledger.create("billing-worker")["secret"]
+    del keyledger.environment["KEYLEDGER_PEPPER_FILE"]
+
+    for asked in (("scan", "-"), ("check",)):
+        answer = keyledger(*asked, stdin=secret)
+        assert (answer.status, answer.out) == (1, "")
+        assert "hashed under the pepper 'a', which is not at hand" in answer.err
+
+    keyledger.well("key", "revoke", "billing-worker", "--yes")
+    assert keyledger("check", stdin=secret).out == "not valid: unknown\n"
+
+
 def test_an_organizations_own_prefix_is_looked_for(keyledger: Door, tmp_path: Path) -> None:
     acme = new_secret("acme", Random(2).randbytes).reveal()
     file = put(tmp_path, "a", acme)

@@ -99,6 +99,16 @@ def test_a_number_of_lines_that_cannot_be_is_wrong_usage(keyledger: Door) -> Non
     assert keyledger("use", "append", "--skip", "-1").status == 2
 
 
+def test_lines_to_pass_over_that_are_not_there_are_told(keyledger: Door) -> None:
+    keyledger.create("ci")
+
+    short = keyledger("use", "append", "--skip", "3", stdin=use(1) + use(2))
+
+    assert (short.status, stored(keyledger)) == (1, 0)
+    assert "ends after line 2, within the 3 lines to pass over" in short.err
+    keyledger.well("use", "append", "--skip", "2", stdin=use(1) + use(2))
+
+
 def test_a_gzip_file_that_is_cut_short_is_told_with_how_far_it_came(keyledger: Door, tmp_path: Path) -> None:
     keyledger.create("ci")
     whole = gzip.compress("".join(map(use, range(2_500))).encode())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ledger.database import Database, open_database
-from ledger.errors import LedgerUnavailable, WrongState
+from ledger.errors import LedgerCorrupt, LedgerUnavailable, WrongState
 from ledger.schema import SCHEMA_VERSION, check_schema, create_schema, schema_version
 
 
@@ -127,7 +127,7 @@ def test_a_damaged_ledger_is_told_to_be_restored(tmp_path: Path) -> None:
 
     with (
         opened(path) as database,
-        pytest.raises(LedgerUnavailable, match="damaged; restore it from a backup"),
+        pytest.raises(LedgerCorrupt, match="damaged; restore it from a backup"),
         database.read() as connection,
     ):
         connection.exec_driver_sql("SELECT * FROM credentials").all()

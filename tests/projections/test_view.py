@@ -333,6 +333,7 @@ def test_a_reader_without_write_rights_folds_the_tail_in_memory(office: Office, 
     office.use(key, START, count=5)
     office.close()
     Path(office.address).parent.chmod(0o755)
+    Path(office.address).chmod(0o644)
     context = get_context("spawn")
     results = context.Queue()
 

@@ -1,6 +1,7 @@
 """What a new user gets wrong: one line that says what happened and what to do, never a traceback."""
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -341,3 +342,69 @@ def test_an_interrupted_import_keeps_what_it_stored_and_can_be_resumed(keyledger
     assert 0 < stored < total
     assert stored % 1000 == 0
     assert (again["duplicates"], again["stored"]) == (stored, total - stored)
+
+
+@pytest.mark.parametrize(
+    "make", [("key", "create", "next"), ("key", "rotate", "ci")], ids=["create", "rotate"]
+)
+def test_a_secret_that_could_not_be_written_is_told_with_its_key(
+    keyledger: Door, make: tuple[str, ...]
+) -> None:
+    keyledger.create("ci")
+
+    answer = keyledger.process(*make, through=("sh", "-c", '"$@" > /dev/full', "sh"))
+
+    line = complaint(answer)
+    assert "could not be written (No space left on device) and is lost" in line
+    (lost,) = re.findall("`keyledger key revoke ([0-9a-f]{8})`", line)
+    keyledger.well("key", "revoke", lost, "--yes")
+
+
+@pytest.mark.parametrize(
+    "make", [("key", "create", "next"), ("key", "rotate", "ci")], ids=["create", "rotate"]
+)
+def test_no_key_is_made_where_its_secret_could_not_be_shown(keyledger: Door, make: tuple[str, ...]) -> None:
+    keyledger.create("ci")
+    before = keyledger.well("events").out
+
+    answer = keyledger.process(*make, through=("sh", "-c", '"$@" >&-', "sh"))
+
+    assert "standard output is closed" in complaint(answer)
+    assert keyledger.well("events").out == before
+
+
+def test_who_is_let_in_has_an_address(keyledger: Door) -> None:
+    for wrong in ("bob", "@example.com", "bob@"):
+        answer = keyledger("member", "add", wrong, "--role", "member")
+        assert f"{wrong!r} is no e-mail address" in complaint(answer)
+        assert "is no e-mail address" in complaint(keyledger("init", "globex", "--admin", wrong))
+
+
+@pytest.mark.sqlite_only(reason="a file")
+def test_a_new_ledger_is_for_nobody_else(empty: Door) -> None:
+    empty.process("init", "acme", through=("sh", "-c", 'umask 022; "$@"', "sh"))
+
+    assert Path(empty.address).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.sqlite_only(reason="a file's bytes")
+@pytest.mark.parametrize("asked", [("events",), ("projections", "rebuild"), ("key", "list")], ids=" ".join)
+def test_a_file_that_is_damaged_fails_an_integrity_check(keyledger: Door, asked: tuple[str, ...]) -> None:
+    keyledger.create("ci")
+    keyledger.well("use", "append", "-", stdin="".join(USE % n for n in range(500)))
+    with sqlite3.connect(keyledger.address) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with Path(keyledger.address).open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+
+    assert "the file is damaged; restore it from a backup" in complaint(keyledger(*asked), 4)
+
+
+def test_the_demonstration_is_of_no_other_ledger(keyledger: Door) -> None:
+    answer = keyledger("demo", "--ledger", keyledger.address)
+
+    assert (answer.status, "a ledger, an organization and an admin of its own" in answer.err) == (2, True)

@@ -1,6 +1,7 @@
 import json
 import tracemalloc
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -200,6 +201,19 @@ def test_a_secret_in_any_other_text_is_refused_rather_than_stored(field: str) ->
 )
 def test_no_reason_gives_away_a_secret(text: bytes) -> None:
     assert SECRET[7:40] not in reason(text)
+
+
+@pytest.mark.parametrize("length", [22, 45, 50, 52])
+def test_nor_does_it_give_away_most_of_one(length: int) -> None:
+    much = new_secret("kl", Random(1).randbytes).reveal()[:length]
+
+    assert much[7:-4] not in reason(line(key=much))
+    assert much[7:-4] not in reason(line(occurred_at=much))
+
+
+@pytest.mark.parametrize("name", ["kl_0af7651916cd43dd8448eb211c80319c", "backup_20240531T120000000000Z"])
+def test_ids_and_times_are_quoted_as_they_are(name: str) -> None:
+    assert name in reason(line(key=name))
 
 
 def test_the_answer_of_a_resolver_is_masked_too() -> None:

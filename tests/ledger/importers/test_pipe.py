@@ -1,6 +1,8 @@
+import gzip
 import os
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -87,3 +89,26 @@ def test_who_asks_for_it_is_woken_again_and_again_while_nothing_comes(pipe: tupl
 
     assert idle == [Flush.NOW, Flush.NOW]
     assert b"a" in list(lines)
+
+
+@pytest.mark.parametrize("size", [2, 7, 10_000])
+def test_what_comes_packed_is_unpacked_as_it_comes(pipe: tuple[BinaryIO, int], size: int) -> None:
+    stream, writer = pipe
+    packed = gzip.compress(b"a\nb\n") + gzip.compress(b"") + gzip.compress(b"c")
+    for start in range(0, len(packed), size):
+        os.write(writer, packed[start : start + size])
+    os.close(writer)
+
+    assert list(lines_as_they_come(stream, LIMIT)) == [b"a", b"b", b"c"]
+
+
+@pytest.mark.parametrize(("rest", "error"), [(b"", EOFError), (b"no gzip at all", zlib.error)])
+def test_what_comes_packed_and_cut_short_or_damaged_is_told(
+    pipe: tuple[BinaryIO, int], rest: bytes, error: type[Exception]
+) -> None:
+    stream, writer = pipe
+    os.write(writer, gzip.compress(b"a\nb\n")[:-8] + rest)
+    os.close(writer)
+
+    with pytest.raises(error):
+        list(lines_as_they_come(stream, LIMIT))

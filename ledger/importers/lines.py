@@ -1,12 +1,10 @@
-"""Lines out of a body that comes in parts; of one that is too long only the beginning is kept."""
-
-from ledger.importers.ndjson import MAX_LINE
+"""Lines out of a text that comes in parts; of one that is too long only the beginning is kept."""
 
 
 class Lines:
     """What of a line has come so far."""
 
-    def __init__(self, limit: int = MAX_LINE) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._begun = b""
 
