@@ -31,11 +31,10 @@ _USES = f"topic = '{TOPIC}'"
 # Where the state of nearly every use has the first byte of the key's id, which is random.
 _KEY_BYTE = 59
 _IN_SQLITE = f"SELECT position, state FROM events WHERE position > ? AND position <= ? AND {_USES}"  # noqa: S608
-_SHARE_IN_SQLITE = f" AND substr(state, {_KEY_BYTE}, 1) >= ? AND substr(state, {_KEY_BYTE}, 1) < ?"
+# An operator that looks at the byte once.
+_SHARE_IN_SQLITE = f" AND substr(state, {_KEY_BYTE}, 1) BETWEEN ? AND ?"
 _IN_POSTGRESQL = _IN_SQLITE.replace("?", "%s")
-_SHARE_IN_POSTGRESQL = (
-    f" AND substring(state FROM {_KEY_BYTE} FOR 1) >= %s AND substring(state FROM {_KEY_BYTE} FOR 1) < %s"
-)
+_SHARE_IN_POSTGRESQL = f" AND substring(state FROM {_KEY_BYTE} FOR 1) BETWEEN %s AND %s"
 _ORDER = " ORDER BY 1"
 
 _ARRAY_32 = b"\xdd"
@@ -76,10 +75,10 @@ class Share(msgspec.Struct, frozen=True):
 
     @property
     def bounds(self) -> tuple[bytes, bytes]:
-        """The byte of the key from which on and up to which, as byte strings that compare so."""
+        """The first byte of the key and the last, as byte strings that compare so."""
         first, end = (part * 256 // self.parts for part in (self.part, self.part + 1))
         # A state that is too short for one has the empty string there, which is less than any byte.
-        return bytes([first]) if first else b"", bytes([end]) if end < 256 else b"\xff\xff"  # noqa: PLR2004
+        return bytes([first]) if first else b"", bytes([end - 1])
 
 
 EVERYTHING = Share()

@@ -92,8 +92,8 @@ class Tallies(Generic[G]):
     ) -> None:
         """Add events of one use each, at one moment, which is an error (1) or none (0)."""
         places, numbers = self._places, self._numbers
-        for group, position, at, error in zip(groups, positions, moments, errors, strict=True):
-            place = places.get(group)
+        known = map(places.get, groups)
+        for group, place, position, at, error in zip(groups, known, positions, moments, errors, strict=True):
             if place is None:
                 places[group] = len(numbers)
                 numbers.extend((1, error, at, at, position, position, position, position))
