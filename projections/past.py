@@ -1,19 +1,22 @@
 """The read side as it would have been at a moment of the past, by what is known of it now."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any, get_args
 
+import msgspec
 from sqlalchemy import Connection, Select, func, select
 
 from ledger.database import Database, in_memory
 from ledger.schema import events
 from projections import rows
 from projections.as_of import clip
+from projections.attached import take_in
 from projections.catch_up import OnProgress
 from projections.held import held_rows
 from projections.key_row import KeyFact
 from projections.rebuild import LIVES_AT_ONCE, Extent, Target, fill, fill_lives
-from projections.settled import take_over
+from projections.settled import first_day_untold, take_over
 from projections.stretch import NO_USE, meaning_of, select_events
 from projections.tables import TABLES
 from projections.use_counts import DAY_US
@@ -21,34 +24,57 @@ from projections.use_counts import DAY_US
 _FACTS = tuple(kind.topic for kind in get_args(KeyFact))
 
 
+class _MovedOn(Exception):
+    """Rows that were to be taken over tell of later events meanwhile."""
+
+
 def project_past(database: Database, at: int, until: int, on_progress: OnProgress | None = None) -> Database:
     """A private read model of what had happened by a moment, by the events up to a position.
 
-    Where there are rows of that position, keys to which nothing has happened since are as they stand, and no
-    use is read beyond the last position that has one of those days. All else is counted as for a rebuild.
+    Where there are rows of that position, keys to which nothing has happened since and days that were over by
+    then are as they stand, and no use is read beyond the last position that has one of those days. All else
+    is counted as for a rebuild.
     """
+    uses_until, stands = _read_state(database, at, until)
+    extent = Extent(until, uses_until, at)
+    if stands:
+        by_rows = msgspec.structs.replace(extent, first_day=first_day_untold(database, at))
+        with suppress(_MovedOn):
+            return _project(database, by_rows, at, on_progress, stands=True)
+    return _project(database, extent, at, on_progress, stands=False)
+
+
+def _project(
+    database: Database, extent: Extent, at: int, on_progress: OnProgress | None, *, stands: bool
+) -> Database:
     memory = in_memory()
     with memory.write() as connection:
         TABLES.create(connection)
-    extent, target = Extent(until, _last_use(database, at, until), at), Target(TABLES, memory.write)
+    target = Target(TABLES, memory.write, partial(take_in, memory))
 
     def lives() -> int:
-        if _take_over_lives(database, memory, extent, at):
+        if stands and _take_over_lives(database, memory, extent, at):
             return at
+        if extent.first_day:
+            raise _MovedOn
         return fill_lives(database, target, extent)
 
-    fill(database, target, extent, on_progress, lives)
+    try:
+        fill(database, target, extent, on_progress, lives)
+    except BaseException:
+        memory.close()
+        raise
     return memory
 
 
-def _last_use(database: Database, at: int, until: int) -> int:
-    """A position beyond which no use is one of those by the moment."""
+def _read_state(database: Database, at: int, until: int) -> tuple[int, bool]:
+    """A position beyond which no use is one of those by the moment, and whether rows are of the last one."""
     with held_rows(database) as held:
-        if held is None or TABLES.position(held) < until:
-            return until
+        if held is None or (position := TABLES.position(held)) < until:
+            return until, False
         days = TABLES.days.c
         query = select(func.max(days.high_position)).where(days.day <= at // DAY_US)
-        return min(until, held.execute(query).scalar() or 0)
+        return min(until, held.execute(query).scalar() or 0), position == until
 
 
 def _take_over_lives(database: Database, memory: Database, extent: Extent, at: int) -> bool:

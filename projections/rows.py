@@ -2,26 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnClause, Connection, Insert, Table, case, select
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateTable
 
 from ledger.database import insert
 from ledger.events import CoverageReported
 from ledger.use_scan import SQLITE
-from projections.fold import Batch, DenialGroup, E, Placed
+from projections import sqlite_rows
+from projections.fold import Batch, E, Placed
 from projections.key_row import KeyFact, KeyRow, fold
 from projections.members import MemberFact, MemberRow, fold_member
 from projections.reporter import Stretch, merge_stretches
+from projections.sqlite_rows import Form
 from projections.tables import KeyTables
 from projections.tallies import Piece
 
 _CHUNK = 500
-# SQLite may have been built to take 999 values in a statement at most.
-_ROWS_AT_ONCE = 40
 _REPORTED = ("organization_id", "reporter", "source", "account")
 _POSTGRESQL_TYPES = {bytes: "bytea", int: "int8", str: "text"}
 
@@ -29,8 +30,10 @@ _POSTGRESQL_TYPES = {bytes: "bytea", int: "int8", str: "text"}
 def apply(connection: Connection, tables: KeyTables, batch: Batch) -> None:
     """Bring the rows up to what events other than uses told."""
     denials = batch.denials
-    for piece in denials.pieces(tables.denials.name, sorted(denials.groups), _denial_columns):
-        add(connection, tables.denials, piece)
+    if denials:
+        groups, places = zip(*sorted(denials.placed()), strict=True)
+        for piece in denials.pieces(tables.denials.name, places, list(zip(*groups, strict=True))):
+            add(connection, tables.denials, piece)
     _apply_key_facts(connection, tables.keys, batch.key_facts)
     _apply_members(connection, tables.members, batch.members)
     _insert(connection, tables.links, _fields(batch.links, tables.links), ignore_repeats=True)
@@ -52,28 +55,11 @@ def add(connection: Connection, table: Table, piece: Piece) -> None:
     """Add tallies to the rows that stand; in which order they come makes no difference."""
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == SQLITE:
-        _add_in_groups(driver, table, piece)
+        sqlite_rows.add(driver, form_of(table), piece)
     else:
         columns = [list(column) for column in piece.columns]
-        driver.execute(_upsert(table, f"SELECT * FROM unnest({_arrays(table.c)})"), columns)  # noqa: S608 - ours
-
-
-def _add_in_groups(driver: Any, table: Table, piece: Piece) -> None:  # noqa: ANN401 - SQLAlchemy types it so
-    """Many rows a statement, which takes a fifth less time than one row each."""
-    row = f"({', '.join('?' * len(table.c))})"
-    values = list(chain.from_iterable(zip(*map(_bindable, piece.columns), strict=True)))
-    begun = 0
-    for rows in (_ROWS_AT_ONCE, 1):
-        width = rows * len(table.c)
-        end = len(values) - (len(values) - begun) % width
-        groups = (values[at : at + width] for at in range(begun, end, width))
-        driver.executemany(_upsert(table, f"VALUES {', '.join([row] * rows)}"), groups)
-        begun = end
-
-
-def _bindable(column: Sequence[object]) -> Iterable[object]:
-    """As bytearrays, which SQLite's driver takes as they are: for bytes it looks for an adapter first."""
-    return map(bytearray, column) if isinstance(column[0], bytes) else column  # type: ignore[arg-type]
+        rows = f"SELECT * FROM unnest({_arrays(table.c)})"  # noqa: S608 - our own names
+        driver.execute(f"{_into(table)} {rows} {_on_conflict(table)}", columns)
 
 
 def add_if_new(connection: Connection, table: Table, piece: Piece) -> bool:
@@ -96,15 +82,20 @@ def _copy(table: Table) -> str:
     return f"COPY {table.name} ({', '.join(table.c.keys())}) FROM STDIN (FORMAT binary)"
 
 
-def _denial_columns(groups: Sequence[DenialGroup]) -> list[list[Any]]:
-    return [list(column) for column in zip(*groups, strict=True)]
+def form_of(table: Table) -> Form:
+    """How SQLite makes a table of counted uses, and adds to it."""
+    creation = str(CreateTable(table).compile(dialect=sqlite.dialect()))
+    return Form(creation, len(table.c), _into(table), _on_conflict(table))
 
 
-def _upsert(table: Table, values: str) -> str:
+def _into(table: Table) -> str:
+    return f"INSERT INTO {table.name} ({', '.join(table.c.keys())})"
+
+
+def _on_conflict(table: Table) -> str:
     """An end moves only to an earlier or later moment, or at the same one to an earlier event."""
     name = table.name
     return f"""
-        INSERT INTO {name} ({", ".join(table.c.keys())}) {values}
         ON CONFLICT ({", ".join(table.primary_key.columns.keys())}) DO UPDATE SET
             use_count = {name}.use_count + excluded.use_count,
             error_count = {name}.error_count + excluded.error_count,

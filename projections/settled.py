@@ -1,34 +1,49 @@
-"""Keys that nothing has happened to since a moment, taken over as they stand into a private read model."""
+"""What nothing has changed since a moment, taken over as it stands into a private read model."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
 from ledger import sqlite_file
 from ledger.database import Database
 from ledger.use_scan import SQLITE
+from projections.attached import attached
 from projections.copying import copy_rows
 from projections.tables import READ_MODEL_VERSION, TABLES
+from projections.use_counts import DAY_US
 
 _STATE = f"SELECT version, position FROM kept.{TABLES.progress.name}"  # noqa: S608 - our own names
 
+_CHANGED = f"SELECT 1 FROM kept.{TABLES.keys.name} WHERE changed_at > ? LIMIT 1"  # noqa: S608 - as above
+
+
+def first_day_untold(database: Database, at: int) -> int:
+    """The first day that `take_over` leaves to be counted: that of the moment, which may go on after it."""
+    # From another database the rows of days would come more slowly than they are counted.
+    return (at + 1) // DAY_US if database.dialect.name == SQLITE else 0
+
 
 def take_over(held: Connection, database: Database, memory: Database, at: int) -> bool:
-    """Copy the keys as of a moment, and what happened to any key as a whole; False where rows have moved on.
+    """Copy the keys as of a moment, what happened to any key as a whole, and days that were over by then.
 
-    Whoever reads what happened leaves out what came after the moment.
+    Whoever reads what happened leaves out what came after the moment. Uses that were told together and went
+    on after it are with their day in full. False where rows have moved on, with nothing done.
     """
-    keys, timeline = TABLES.keys, TABLES.timeline
+    keys, timeline, days = TABLES.keys, TABLES.timeline, TABLES.days
     if database.dialect.name == SQLITE:
-        with _attached(memory, database), memory.write() as target:
-            driver: Any = target.connection.driver_connection
+        # For reading alone: a write to the private database would take the lock of the ledger, too.
+        address = sqlite_file.reading_uri(Path(database.name), is_ours=database.writable)
+        # Within SQLite rows are copied in a twentieth of the time that they take through Python.
+        with attached(memory, address, "kept") as driver, memory.write():
             if driver.execute(_STATE).fetchone() != (READ_MODEL_VERSION, TABLES.position(held)):
                 return False
-            driver.execute(f"{_copied(keys)} WHERE changed_at <= ?", (at,))
+            # Without a condition whole pages of rows are copied as they are.
+            if driver.execute(_CHANGED, (at,)).fetchone() is None:
+                driver.execute(_copied(keys))
+            else:
+                driver.execute(f"{_copied(keys)} WHERE changed_at <= ?", (at,))
             driver.execute(_copied(timeline))
+            driver.execute(f"{_copied(days)} WHERE day < ?", (first_day_untold(database, at),))
             return True
     with memory.write() as target:
         copy_rows(held, target, keys, select(keys).where(keys.c.changed_at <= at))
@@ -36,21 +51,5 @@ def take_over(held: Connection, database: Database, memory: Database, at: int) -
     return True
 
 
-@contextmanager
-def _attached(memory: Database, database: Database) -> Iterator[None]:
-    """Within SQLite rows are copied in a twentieth of the time that they take through Python."""
-    # For reading alone: a write to the private database would take the lock of the ledger, too.
-    address = sqlite_file.reading_uri(Path(database.name), is_ours=database.writable)
-    # The private database has one connection, which each transaction uses.
-    with memory.engine.connect() as connection:
-        driver: Any = connection.connection.driver_connection
-        driver.execute("ATTACH ? AS kept", (address,))
-    try:
-        yield
-    finally:
-        driver.execute("DETACH kept")
-
-
 def _copied(table: Table) -> str:
-    names = ", ".join(table.c.keys())
-    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM kept.{table.name}"  # noqa: S608 - our own names
+    return f"INSERT INTO {table.name} SELECT * FROM kept.{table.name}"  # noqa: S608 - as above

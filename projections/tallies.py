@@ -1,10 +1,9 @@
 """Counted groups of uses, held as plain numbers: an object a group would take ten times the memory."""
 
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from struct import Struct
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -107,8 +106,7 @@ class Tallies(Generic[G]):
                 numbers[place + 2], numbers[place + 4] = at, position
             numbers[place + 7] = position
 
-    def take_tally(self, group: G, tally: Sequence[int]) -> None:
-        """Add what was counted elsewhere: the eight numbers of a tally, whatever events they are of."""
+    def _take_tally(self, group: G, tally: Sequence[int]) -> None:
         place = self._places.get(group)
         if place is None:
             self._places[group] = len(self._numbers)
@@ -131,20 +129,38 @@ class Tallies(Generic[G]):
             ),
         )
 
-    def tallies(self) -> Iterator[tuple[G, Sequence[int]]]:
-        """Each group with the eight numbers of its tally, in the order in which they came."""
-        return zip(self._places, _TALLY.iter_unpack(self._numbers), strict=True)
+    def take_all(self, groups: Sequence[G | None], counted: "Tallies[Any]") -> None:
+        """Add what was counted by other groups: for each, in their order, the one that it is part of, if any.
 
-    def pieces(
-        self, table: str, groups: Iterable[G], names: Callable[[Sequence[G]], list[list[Any]]]
-    ) -> Iterator[Piece]:
-        """The rows of some groups in that order; `names` gives the columns that name them."""
-        remaining, places = iter(groups), self._places
+        Each of them is most often all of its group, as where a group is counted for the first time.
+        """
+        numbers = counted.numbers
+        if not self._places:
+            places = dict(zip(groups, range(0, len(numbers), NUMBERS), strict=True))
+            if len(places) == len(groups) and None not in places:
+                self._places, self._numbers = cast("dict[G, int]", places), numbers
+                return
+        for group, tally in zip(groups, _TALLY.iter_unpack(numbers), strict=True):
+            if group is not None:
+                self._take_tally(group, tally)
+
+    @property
+    def numbers(self) -> "array[int]":
+        """A copy of all rows, one after the other."""
+        return self._numbers[:]
+
+    def placed(self) -> Iterable[tuple[G, int]]:
+        """Each group with the place of its row, for `pieces`."""
+        return self._places.items()
+
+    def pieces(self, table: str, places: Sequence[int], columns: Sequence[Sequence[Any]]) -> Iterator[Piece]:
+        """The rows at some places in that order; `columns` name them, each as long as there are places."""
         numbers = memoryview(self._numbers).cast("B")
-        while part := list(islice(remaining, PIECE_ROWS)):
-            begins = [places[group] * _NUMBER_BYTES for group in part]
+        for start in range(0, len(places), PIECE_ROWS):
+            part = slice(start, start + PIECE_ROWS)
+            begins = [place * _NUMBER_BYTES for place in places[part]]
             rows = b"".join([numbers[begin : begin + _TALLY.size] for begin in begins])
-            yield Piece(table, names(part), rows)
+            yield Piece(table, [list(column[part]) for column in columns], rows)
 
     @property
     def groups(self) -> Collection[G]:

@@ -1,14 +1,13 @@
 """What uses add to the tables of counted uses: accumulated in bounded memory, handed out in pieces."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
 from ledger.use_scan import Row, ScannedUse, decode_uses
-from ledger.use_shape import PlainUses, decode_tail, plain_uses
+from ledger.use_shape import PlainUses, decode_tails, plain_uses
 from projections.tallies import Piece, Span, Tallies
 
 DAY_US = 86_400_000_000
@@ -41,18 +40,27 @@ class _Numbering(dict[N, int]):
         return number
 
 
+class Past(msgspec.Struct, frozen=True):
+    """Of what had happened by a moment alone; days before one are counted already, as of now."""
+
+    at: int
+    first_day: int = 0
+
+
 class UseCounts:
     """Uses counted by service and caller, by day and by address, or in some of these tables only.
 
     With `past`, only what had happened by that moment: of uses that were told together and went on after it,
-    the first is all that is known.
+    the first is all that is known. Of days that are counted already only that is taken back which such uses
+    have too much there.
     """
 
-    def __init__(self, tables: Collection[str] = USE_TABLES, past: int | None = None) -> None:
+    def __init__(self, tables: Collection[str] = USE_TABLES, past: Past | None = None) -> None:
         self.latest_at = self.taken = 0
         self._past = past
         # Moments in stored uses compare as the bytes that they are.
-        self._limit = None if past is None else _encode(past)
+        self._limit = None if past is None else _encode(past.at)
+        self._first_day = 0 if past is None else past.first_day
         self._tables = tables
         self._has_totals = USAGE in tables or ADDRESSES in tables
         self._days: dict[int, Tallies[bytes]] = defaultdict(Tallies)
@@ -80,9 +88,9 @@ class UseCounts:
         self.latest_at = max(self.latest_at, latest_at)
         if self._has_totals:
             self._by_tail.take_singles(plain.tails, positions, moments, errors)
-        if DAYS not in self._tables:
-            return
         day = latest_at // DAY_US
+        if DAYS not in self._tables or day < self._first_day:
+            return
         if min(moments) // DAY_US == day:
             # As most batches are.
             self._days[day].take_singles(plain.keys, positions, moments, errors)
@@ -92,7 +100,8 @@ class UseCounts:
             by_day[at // DAY_US].append(place)
         columns: tuple[Sequence[Any], ...] = (plain.keys, positions, moments, errors)
         for day, places in by_day.items():
-            self._days[day].take_singles(*([column[place] for place in places] for column in columns))
+            if day >= self._first_day:
+                self._days[day].take_singles(*([column[place] for place in places] for column in columns))
 
     def _take_others(self, rows: Sequence[Row]) -> None:
         uses = decode_uses(rows)
@@ -100,8 +109,10 @@ class UseCounts:
             (position, use.occurred_at, use.last_at or use.occurred_at, use.count, use.error_count)
             for (position, _), use in zip(rows, uses, strict=True)
         ]
+        told = spans
         if self._past is not None:
-            spans = [span if span[2] <= self._past else (*span[:2], span[1], 1, 0) for span in spans]
+            at = self._past.at
+            spans = [span if span[2] <= at else (*span[:2], span[1], 1, 0) for span in told]
         self.latest_at = max(self.latest_at, *(span[2] for span in spans))
         keys = [self._keys[use.key_id] << _SHIFT for use in uses]
         if USAGE in self._tables:
@@ -109,7 +120,7 @@ class UseCounts:
         if ADDRESSES in self._tables:
             self._take_addresses(keys, uses, spans)
         if DAYS in self._tables:
-            self._take_days(uses, spans)
+            self._take_days([use.key_id for use in uses], told, spans)
 
     def overflow(self) -> Iterator[Piece]:
         """What is too much to be held, and no longer is once it was handed out."""
@@ -129,13 +140,24 @@ class UseCounts:
     def _settle(self) -> None:
         """Add to the totals what was counted by tails."""
         by_tail, self._by_tail = self._by_tail, Tallies()
-        for tail, tally in by_tail.tallies():
-            use = decode_tail(tail)
-            key = self._keys[use.key_id] << _SHIFT
-            if USAGE in self._tables:
-                self._usage.take_tally(key | self._callers[use.service, use.caller or ""], tally)
-            if ADDRESSES in self._tables and use.origin is not None and use.origin.source_ip is not None:
-                self._by_address.take_tally(key | self._addresses[use.origin.source_ip], tally)
+        callers, addresses = self._callers, self._addresses
+        called: list[int] = []
+        came: list[int | None] = []
+        for uses in decode_tails(by_tail.groups):
+            keys = [self._keys[use.key_id] << _SHIFT for use in uses]
+            called += [
+                key | callers[use.service, use.caller or ""] for key, use in zip(keys, uses, strict=True)
+            ]
+            came += [
+                key | addresses[use.origin.source_ip]
+                if use.origin is not None and use.origin.source_ip is not None
+                else None
+                for key, use in zip(keys, uses, strict=True)
+            ]
+        if USAGE in self._tables:
+            self._usage.take_all(called, by_tail)
+        if ADDRESSES in self._tables:
+            self._by_address.take_all(came, by_tail)
 
     def _take_usage(self, keys: Sequence[int], uses: Sequence[ScannedUse], spans: Spans) -> None:
         callers = self._callers
@@ -150,20 +172,29 @@ class UseCounts:
         ]
         self._by_address.take([group for group, _ in known], [span for _, span in known])
 
-    def _take_days(self, uses: Sequence[ScannedUse], spans: Spans) -> None:
+    def _take_days(self, keys: Sequence[bytes], told: Spans, spans: Spans) -> None:
         first_day = min(span[1] for span in spans) // DAY_US
-        if max(span[2] for span in spans) // DAY_US == first_day:
+        if max(span[2] for span in spans) // DAY_US == first_day >= self._first_day:
             # As most batches are.
-            self._days[first_day].take([use.key_id for use in uses], spans)
+            self._days[first_day].take(keys, spans)
             return
         days: dict[int, tuple[list[bytes], list[Sequence[int]]]] = defaultdict(lambda: ([], []))
-        for use, span in zip(uses, spans, strict=True):
-            for day, part in _by_day(span):
-                keys, those = days[day]
-                keys.append(use.key_id)
+        for key, whole, span in zip(keys, told, spans, strict=True):
+            for day, part in self._parts(whole, span):
+                of_day, those = days[day]
+                of_day.append(key)
                 those.append(part)
-        for day, (keys, those) in days.items():
-            self._days[day].take(keys, those)
+        for day, (of_day, those) in days.items():
+            self._days[day].take(of_day, those)
+
+    def _parts(self, told: Sequence[int], span: Sequence[int]) -> Iterator[tuple[int, Sequence[int]]]:
+        """What of a span, which may be told further, adds to which day; what a counted one has too much."""
+        for day, part in _by_day(span):
+            if day >= self._first_day:
+                yield day, part
+            elif told is not span:
+                position, first_at, _, use_count, error_count = told
+                yield day, Span(position, first_at, first_at, 1 - use_count, -error_count)
 
     def _finished_days(self) -> Sequence[int]:
         """All but the latest, which mostly is not over yet: its rows would have to be added to again."""
@@ -174,24 +205,19 @@ class UseCounts:
     def _hand_out_days(self, days: Iterable[int]) -> Iterator[Piece]:
         for day in days:
             tallies = self._days.pop(day)
-            yield from tallies.pieces(DAYS, sorted(tallies.groups), partial(_day_columns, day))
+            keys, places = zip(*sorted(tallies.placed()), strict=True)
+            yield from tallies.pieces(DAYS, places, [[day] * len(keys), keys])
 
     def _hand_out_totals(self) -> Iterator[Piece]:
-        keys, callers, addresses = list(self._keys), list(self._callers), list(self._addresses)
-
-        def used(group: int) -> tuple[bytes, str, str]:
-            return keys[group >> _SHIFT], *callers[group & _LOW]
-
-        def addressed(group: int) -> tuple[bytes, str]:
-            return keys[group >> _SHIFT], addresses[group & _LOW]
-
+        keys, callers = _Ordered(self._keys), _Ordered(self._callers)
+        addresses = _Ordered(self._addresses)
         usage, by_address = self._usage, self._by_address
         self._forget_totals()
-        ranks = _ranks(keys)
-        yield from usage.pieces(USAGE, _sorted(usage.groups, ranks, _ranks(callers)), partial(_columns, used))
-        yield from by_address.pieces(
-            ADDRESSES, _sorted(by_address.groups, ranks, _ranks(addresses)), partial(_columns, addressed)
-        )
+        places, key_column, called = _in_order(usage, keys, callers)
+        services, names = zip(*called, strict=True) if called else ((), ())
+        yield from usage.pieces(USAGE, places, [key_column, services, names])
+        places, key_column, came = _in_order(by_address, keys, addresses)
+        yield from by_address.pieces(ADDRESSES, places, [key_column, came])
 
     def _forget_totals(self) -> None:
         self._keys: _Numbering[bytes] = _Numbering()
@@ -201,25 +227,35 @@ class UseCounts:
         self._by_address: Tallies[int] = Tallies()
 
 
-def _ranks(names: Sequence[Any]) -> list[int]:
-    """Of each name its place among them in order."""
-    ranks = [0] * len(names)
-    for rank, number in enumerate(sorted(range(len(names)), key=names.__getitem__)):
-        ranks[number] = rank
-    return ranks
+class _Ordered:
+    """Things in their order, and of each number its thing's place there."""
+
+    def __init__(self, numbering: "_Numbering[Any]") -> None:
+        things = list(numbering)
+        order = sorted(range(len(things)), key=things.__getitem__)
+        self.things = [things[number] for number in order]
+        self.ranks = [0] * len(things)
+        for rank, number in enumerate(order):
+            self.ranks[number] = rank
 
 
-def _sorted(groups: Iterable[int], keys: Sequence[int], others: Sequence[int]) -> list[int]:
-    """By the ranks of the two things that make a group: numbers are compared far sooner than names."""
-    return sorted(groups, key=lambda group: keys[group >> _SHIFT] << _SHIFT | others[group & _LOW])
+def _in_order(
+    tallies: Tallies[int], keys: _Ordered, others: _Ordered
+) -> tuple[list[int], list[Any], list[Any]]:
+    """The places of groups in the order of the two things that make each, and these two, as columns.
 
-
-def _columns(name: Callable[[int], tuple[bytes | str, ...]], groups: Sequence[int]) -> list[list[Any]]:
-    return [list(column) for column in zip(*map(name, groups), strict=True)]
-
-
-def _day_columns(day: int, keys: Sequence[bytes]) -> list[list[Any]]:
-    return [[day] * len(keys), list(keys)]
+    Numbers are compared far sooner than things: each is made of two ranks and the place.
+    """
+    of_key, of_other = keys.ranks, others.ranks
+    order = sorted(
+        [
+            (of_key[group >> _SHIFT] << _SHIFT | of_other[group & _LOW]) << _SHIFT | place
+            for group, place in tallies.placed()
+        ]
+    )
+    places = [number & _LOW for number in order]
+    key_column = [keys.things[number >> 2 * _SHIFT] for number in order]
+    return places, key_column, [others.things[number >> _SHIFT & _LOW] for number in order]
 
 
 def _by_day(span: Sequence[int]) -> tuple[tuple[int, Sequence[int]], ...]:

@@ -2,25 +2,36 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TypeAlias
+from itertools import groupby
+from typing import TypeAlias, cast
 
 import msgspec
 
 from ledger.use_scan import EVERYTHING, Share, Source, opened, scan
+from projections import sqlite_rows
+from projections.sqlite_rows import Form
 from projections.tallies import Piece
-from projections.use_counts import UseCounts
+from projections.use_counts import Past, UseCounts
 
 REACHED_EVERY = 50_000
 
 
 class Task(msgspec.Struct, frozen=True):
-    """To count a share's uses up to a position, for some tables; with `past`, what had happened by then."""
+    """To count a share's uses up to a position, for some tables; of some the doer keeps the rows."""
 
     source: Source
     until: int
     tables: list[str]
     share: Share = EVERYTHING
-    past: int | None = None
+    past: Past | None = None
+    kept: dict[str, Form] = {}
+
+
+class Kept(msgspec.Struct, frozen=True, tag="kept"):
+    """All rows for a table that came one after another: a private database of SQLite as bytes."""
+
+    table: str
+    image: bytes
 
 
 class Reached(msgspec.Struct, frozen=True, tag="reached"):
@@ -53,7 +64,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     failure: Failure
 
 
-Answer: TypeAlias = Piece | Reached | Counted
+Answer: TypeAlias = Piece | Reached | Kept | Counted
 
 encode = msgspec.msgpack.Encoder().encode
 decode_answer = msgspec.msgpack.Decoder(Answer | Failed).decode
@@ -61,6 +72,18 @@ decode_answer = msgspec.msgpack.Decoder(Answer | Failed).decode
 
 def answers(task: Task) -> Iterator[Answer]:
     """What comes of a task, as it comes."""
+
+    def kept(answer: Answer) -> str | None:
+        return answer.table if isinstance(answer, Piece) and answer.table in task.kept else None
+
+    for table, run in groupby(_counted(task), kept):
+        if table is None:
+            yield from run
+        else:
+            yield Kept(table, sqlite_rows.image(task.kept[table], cast("Iterator[Piece]", run)))
+
+
+def _counted(task: Task) -> Iterator[Answer]:
     counts, due = UseCounts(task.tables, task.past), REACHED_EVERY
     with opened(task.source) as driver:
         for rows in scan(task.source.kind, driver, 0, task.until, task.share):

@@ -33,6 +33,7 @@ from ledger.observation import Coverage, Observation, UsageSummary
 from ledger.usage import Use
 from ledger.verdict import Presented
 from projections import past
+from projections import rebuild as module
 from projections.as_of import clip
 from projections.catch_up import catch_up
 from projections.past import project_past
@@ -43,6 +44,10 @@ from tests.place import Place, plain
 from tests.projections.histories import MOMENTS, OUTSIDE, outside_items
 
 T = START
+# The last microsecond of a day, and the one before it.
+DAY_ENDS = st.tuples(st.integers(1, 40), st.integers(1, 2)).map(
+    lambda chosen: (START // DAY - chosen[0]) * DAY - chosen[1]
+)
 
 
 def head(at: int) -> tuple[int, int, bytes, None, Authentication]:
@@ -201,7 +206,7 @@ def live(office: Office, deed: str, key: CreatedKey) -> CreatedKey | None:
 
 
 @settings(max_examples=15)
-@given(steps=STEPS, at=MOMENTS)
+@given(steps=STEPS, at=MOMENTS | DAY_ENDS)
 def test_keys_as_they_stand_and_their_events_tell_the_same_past(
     place: Place, steps: list[tuple[str, int, int]], at: int
 ) -> None:
@@ -226,7 +231,67 @@ def seen_in(office: Office, at: int, kept: Database) -> object:
     with kept.read() as rows, office.database.read() as ledger:
         view = View(rows, ledger, office.id, at)
         records = view.records()
-        return records, view.members(), [view.timeline(record.id) for record in records]
+        ids = [record.id for record in records]
+        by_day = view.daily_use(ids, (START - 90 * DAY) // DAY, (START + 90 * DAY) // DAY)
+        return records, view.members(), [view.timeline(key_id) for key_id in ids], by_day
+
+
+def spread_over_days(office: Office) -> None:
+    """Uses of several keys over ten days, coalesced over hours or days some of them, some of long ago."""
+    keys = [office.key(f"key-{n}") for n in range(9)]
+    office.now = START + 20 * DAY
+    office.record(
+        [
+            Use(
+                key=keys[n % 9].id,
+                service=f"service-{n % 3}",
+                # In another form of the state, in which other bytes decide which process has them.
+                occurred_at=n if n % 11 == 0 else START + n * 37 % 240 * HOUR,
+                given_id=str(n),
+                source_ip=None if n % 7 == 0 else f"192.0.2.{n % 5}",
+                count=1 + n % 3,
+                error_count=n % 2,
+                last_at=None if n % 5 else START + (n * 37 % 240 + 30) * HOUR,
+            )
+            for n in range(400)
+        ]
+    )
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_days_that_are_over_are_taken_over_and_all_else_is_counted(
+    office: Office, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    spread_over_days(office)
+    last = office.ledger.recorder.max_notification_id() or 0
+    moments = [START // DAY * DAY + n * DAY + more for n in (0, 1, 5, 12) for more in (-1, 0, 7 * HOUR)]
+    by_events = [seen_in(office, at, project_past(office.database, at, last)) for at in moments]
+    catch_up(office.database)
+    monkeypatch.setattr(module, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(module, "WORKERS", workers)
+
+    by_rows = [seen_in(office, at, project_past(office.database, at, last)) for at in moments]
+
+    assert by_rows == by_events
+
+
+def test_rows_that_move_on_meanwhile_are_not_taken_over(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spread_over_days(office)
+    last = catch_up(office.database)
+    at = START + 5 * DAY
+    expected = seen_in(office, at, project_past(office.database, at, last))
+    tries: list[int] = []
+
+    def taken_over(*_: object) -> bool:
+        tries.append(at)
+        return False
+
+    monkeypatch.setattr(past, "take_over", taken_over)
+
+    assert seen_in(office, at, project_past(office.database, at, last)) == expected
+    assert tries == [at]
 
 
 @pytest.mark.parametrize("name", ["file:led.db", "we?ird#%41.db", os.fsdecode(b"bad\xff.db")])
