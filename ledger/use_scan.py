@@ -37,8 +37,7 @@ _IN_POSTGRESQL = _IN_SQLITE.replace("?", "%s")
 _SHARE_IN_POSTGRESQL = f" AND substring(state FROM {_KEY_BYTE} FOR 1) BETWEEN %s AND %s"
 _ORDER = " ORDER BY 1"
 
-# How a list begins in msgpack, before its length in four bytes.
-ARRAY_32 = b"\xdd"
+_ARRAY_32 = b"\xdd"
 
 
 class Origin(msgspec.Struct, array_like=True, gc=False):
@@ -99,7 +98,7 @@ def decode_uses(rows: Sequence[Row]) -> list[ScannedUse]:
     """The uses that rows hold: one call for all of them costs a third of one each."""
     states = [state for _, state in rows]
     try:
-        uses = _decode_many(ARRAY_32 + len(states).to_bytes(4) + b"".join(states))
+        uses = _decode_many(_ARRAY_32 + len(states).to_bytes(4) + b"".join(states))
     except msgspec.MsgspecError as error:
         raise LedgerCorrupt(
             f"a use among the events {rows[0][0]} to {rows[-1][0]} cannot be decoded: {error}"

@@ -4,13 +4,13 @@ A use is plain where it is one, happened at one moment, and is an error or none.
 the two moments at its beginning, its tail, need then be decoded only once for all uses that share it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import filterfalse, islice
+from collections.abc import Collection, Sequence
+from itertools import filterfalse
 from struct import Struct
 
 import msgspec
 
-from ledger.use_scan import ARRAY_32, Origin
+from ledger.use_scan import Origin
 
 # A list of thirteen, of which the first two are whole numbers of eight bytes.
 _HEAD = Struct(">HQBQ")
@@ -22,8 +22,6 @@ _LIST_OF_THE_REST = b"\x9b"
 # Where a tail has the key's id and, counted from its end, whether the use was an error.
 _KEY = slice(39, 55)
 _ERRORS = -2
-
-_DECODED_AT_ONCE = 5_000
 
 # Smaller numbers, as of the first minutes of 1970, take fewer bytes.
 EARLIEST_PLAIN = 1 << 32
@@ -46,10 +44,11 @@ class Tail(msgspec.Struct, array_like=True, gc=False):
 
 
 class PlainUses(msgspec.Struct, frozen=True):
-    """Moments and tails of plain uses, in their order."""
+    """Moments and tails of plain uses, in their order; and what those tails say that were not known yet."""
 
     moments: Sequence[int]
     tails: Sequence[bytes]
+    new: Sequence[Tail] = ()
 
     @property
     def keys(self) -> list[bytes]:
@@ -63,7 +62,6 @@ class PlainUses(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.msgpack.Decoder(Tail).decode
-_decode_many = msgspec.msgpack.Decoder(list[Tail]).decode
 
 
 def plain_uses(states: Sequence[bytes], known: Collection[bytes]) -> PlainUses | None:
@@ -76,9 +74,13 @@ def plain_uses(states: Sequence[bytes], known: Collection[bytes]) -> PlainUses |
     if any(heads[at::size].strip(byte) for at, byte in _FIXED):
         return None
     tails = [state[size:] for state in states]
-    if not all(map(_is_plain, set(filterfalse(known.__contains__, tails)))):
-        return None
-    return PlainUses([at for (at,) in _MOMENT.iter_unpack(heads)], tails)
+    new: list[Tail] = []
+    for tail in dict.fromkeys(filterfalse(known.__contains__, tails)):
+        told = _read(tail)
+        if told is None:
+            return None
+        new.append(told)
+    return PlainUses([at for (at,) in _MOMENT.iter_unpack(heads)], tails, new)
 
 
 def tail_of(state: bytes) -> bytes:
@@ -96,18 +98,11 @@ def decode_tail(tail: bytes) -> Tail:
     return _decode(_LIST_OF_THE_REST + tail)
 
 
-def decode_tails(tails: Iterable[bytes]) -> Iterator[list[Tail]]:
-    """The same of many in order, some at a time, which takes a third of the time."""
-    remaining = iter(tails)
-    while part := list(islice(remaining, _DECODED_AT_ONCE)):
-        lists = _LIST_OF_THE_REST.join([b"", *part])
-        yield _decode_many(ARRAY_32 + len(part).to_bytes(4) + lists)
-
-
-def _is_plain(tail: bytes) -> bool:
+def _read(tail: bytes) -> Tail | None:
+    """What a tail says; None where it is not that of a plain use."""
     try:
         told = decode_tail(tail)
     except msgspec.MsgspecError:
-        return False
+        return None
     is_one = told.count == 1 and told.error_count <= 1 and told.last_at is None
-    return is_one and told.key_id == tail[_KEY] and told.error_count == tail[_ERRORS]
+    return told if is_one and told.key_id == tail[_KEY] and told.error_count == tail[_ERRORS] else None

@@ -24,8 +24,6 @@ T = TypeVar("T")
 _KINDS = {kind.value: kind for kind in KeyKind}
 _STATES = {state.value: state for state in KeyState}
 
-# Columns that find events quickly; no record tells them.
-_UNREAD = ("low_position", "high_position")
 _STAMPS = ("changed_at", "state_stamp", "name_stamp", "owner_stamp")
 
 
@@ -128,7 +126,7 @@ class _Assembly:
     def _rows(self, table: Table) -> Iterable[Any]:
         keys = TABLES.keys
         # Stamps decide between the names of a linked key, and come last in the row.
-        unread = _UNREAD if self._links else (*_UNREAD, *_STAMPS)
+        unread = () if self._links else _STAMPS
         columns = [column for column in table.c if column.name not in unread]
         query = select(*columns)
         wanted = None if self._wanted is None else table.c.key_id.in_(self._wanted)

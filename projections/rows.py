@@ -57,7 +57,7 @@ def add(connection: Connection, table: Table, piece: Piece) -> None:
     if connection.dialect.name == SQLITE:
         sqlite_rows.add(driver, form_of(table), piece)
     else:
-        columns = [list(column) for column in piece.columns]
+        columns = [list(column) for column in piece.columns(len(table.c))]
         rows = f"SELECT * FROM unnest({_arrays(table.c)})"  # noqa: S608 - our own names
         driver.execute(f"{_into(table)} {rows} {_on_conflict(table)}", columns)
 
@@ -71,7 +71,7 @@ def add_if_new(connection: Connection, table: Table, piece: Piece) -> bool:
     try:
         with driver.transaction(), driver.cursor() as cursor, cursor.copy(_copy(table)) as copy:
             copy.set_types(types)
-            for row in zip(*piece.columns, strict=True):
+            for row in zip(*piece.columns(len(table.c)), strict=True):
                 copy.write_row(row)
     except driver.IntegrityError:
         return False
@@ -106,9 +106,15 @@ def _on_conflict(table: Table) -> str:
             last_position = CASE WHEN (excluded.last_at, -excluded.last_position)
                                       > ({name}.last_at, -{name}.last_position)
                             THEN excluded.last_position ELSE {name}.last_position END,
-            last_at = {_either("last_at", ">", name)},
-            low_position = {_either("low_position", "<", name)},
-            high_position = {_either("high_position", ">", name)}"""
+            last_at = {_either("last_at", ">", name)}{_extent_of(table)}"""
+
+
+def _extent_of(table: Table) -> str:
+    if "low_position" not in table.c:
+        return ""
+    return f""",
+            low_position = {_either("low_position", "<", table.name)},
+            high_position = {_either("high_position", ">", table.name)}"""
 
 
 def _either(column: str, comparison: str, name: str) -> str:

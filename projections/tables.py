@@ -23,7 +23,7 @@ from projections.members import MemberRow
 from projections.tallies import Tally
 
 # Raise it whenever a table or the meaning of a column changes: the next reader then rebuilds.
-READ_MODEL_VERSION = 6
+READ_MODEL_VERSION = 7
 
 _COLUMN_TYPES: dict[type, type[TypeEngine[Any]] | TypeEngine[Any]] = {
     bytes: LargeBinary,
@@ -41,7 +41,7 @@ class KeyTables:
         self.keys = self._struct_table("keys", KeyRow, "key_id")
         self.members = self._struct_table("members", MemberRow, "member_id")
         self.usage = self._tally_table("key_usage", key_id=LargeBinary, service=text_type, caller=text_type)
-        self.days = self._tally_table("key_days", day=BigInteger, key_id=LargeBinary)
+        self.days = self._tally_table("key_days", finds_events=True, day=BigInteger, key_id=LargeBinary)
         self.addresses = self._tally_table("key_addresses", key_id=LargeBinary, source_ip=text_type)
         self.denials = self._tally_table(
             "key_denials", key_id=LargeBinary, reason=text_type, service=text_type, caller=text_type
@@ -168,9 +168,12 @@ class KeyTables:
             )
         return self._table(name, *columns)
 
-    def _tally_table(self, name: str, **groups: type[TypeEngine[Any]] | TypeEngine[Any]) -> Table:
+    def _tally_table(
+        self, name: str, *, finds_events: bool = False, **groups: type[TypeEngine[Any]] | TypeEngine[Any]
+    ) -> Table:
         group_columns = [Column(group, kind, primary_key=True) for group, kind in groups.items()]
-        tally_columns = [Column(field, BigInteger, nullable=False) for field in Tally.__struct_fields__]
+        told = Tally.__struct_fields__ if finds_events else Tally.__struct_fields__[:-2]
+        tally_columns = [Column(field, BigInteger, nullable=False) for field in told]
         return self._table(name, *group_columns, *tally_columns)
 
     def _table(self, name: str, *columns: Column[Any]) -> Table:

@@ -15,7 +15,8 @@ G = TypeVar("G")
 class Tally(msgspec.Struct):
     """A group of uses: how many, and its ends in time with the positions of the events that show them.
 
-    Of several events at one end the first in the ledger shows it.
+    Of several events at one end the first in the ledger shows it. The last two say between which positions
+    all of them are; not every table has these.
     """
 
     use_count: int
@@ -50,11 +51,10 @@ class Piece(msgspec.Struct, frozen=True, tag="piece"):
     groups: list[list[Any]]
     numbers: bytes
 
-    @property
-    def columns(self) -> list[Sequence[object]]:
-        """The columns of the table, each as long as there are rows."""
+    def columns(self, count: int) -> list[Sequence[object]]:
+        """As many columns as the table has, each as long as there are rows."""
         numbers = array("q", self.numbers)
-        return [*self.groups, *(numbers[place::NUMBERS] for place in range(NUMBERS))]
+        return [*self.groups, *(numbers[place::NUMBERS] for place in range(count - len(self.groups)))]
 
 
 class Tallies(Generic[G]):

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from ledger.use_scan import Row, ScannedUse, decode_uses
-from ledger.use_shape import PlainUses, decode_tails, plain_uses
+from ledger.use_shape import PlainUses, Tail, plain_uses
 from projections.tallies import Piece, Span, Tallies
 
 DAY_US = 86_400_000_000
@@ -64,8 +64,7 @@ class UseCounts:
         self._tables = tables
         self._has_totals = USAGE in tables or ADDRESSES in tables
         self._days: dict[int, Tallies[bytes]] = defaultdict(Tallies)
-        # By all that plain uses say but for their moments: what these are of is found out once, in the end.
-        self._by_tail: Tallies[bytes] = Tallies()
+        self._forget_tails()
         self._forget_totals()
 
     def take(self, rows: Sequence[Row]) -> None:
@@ -87,6 +86,7 @@ class UseCounts:
         latest_at = max(moments)
         self.latest_at = max(self.latest_at, latest_at)
         if self._has_totals:
+            self._meet(plain.new)
             self._by_tail.take_singles(plain.tails, positions, moments, errors)
         day = latest_at // DAY_US
         if DAYS not in self._tables or day < self._first_day:
@@ -129,6 +129,8 @@ class UseCounts:
         if len(self._by_tail) > TAILS_HELD:
             self._settle()
         if len(self._usage) + len(self._by_address) > TOTALS_HELD:
+            # Their groups are made of numbers that are forgotten with the totals.
+            self._settle()
             yield from self._hand_out_totals()
 
     def rest(self) -> Iterator[Piece]:
@@ -139,25 +141,26 @@ class UseCounts:
 
     def _settle(self) -> None:
         """Add to the totals what was counted by tails."""
-        by_tail, self._by_tail = self._by_tail, Tallies()
-        callers, addresses = self._callers, self._addresses
-        called: list[int] = []
-        came: list[int | None] = []
-        for uses in decode_tails(by_tail.groups):
-            keys = [self._keys[use.key_id] << _SHIFT for use in uses]
-            called += [
-                key | callers[use.service, use.caller or ""] for key, use in zip(keys, uses, strict=True)
-            ]
-            came += [
-                key | addresses[use.origin.source_ip]
-                if use.origin is not None and use.origin.source_ip is not None
-                else None
-                for key, use in zip(keys, uses, strict=True)
-            ]
+        by_tail, called, came = self._by_tail, self._called, self._came
+        self._forget_tails()
         if USAGE in self._tables:
             self._usage.take_all(called, by_tail)
         if ADDRESSES in self._tables:
             self._by_address.take_all(came, by_tail)
+
+    def _meet(self, tails: Sequence[Tail]) -> None:
+        """Note by whom and from where the uses are that say this."""
+        callers, addresses = self._callers, self._addresses
+        keys = [self._keys[said.key_id] << _SHIFT for said in tails]
+        self._called += [
+            key | callers[said.service, said.caller or ""] for key, said in zip(keys, tails, strict=True)
+        ]
+        self._came += [
+            None
+            if said.origin is None or said.origin.source_ip is None
+            else key | addresses[said.origin.source_ip]
+            for key, said in zip(keys, tails, strict=True)
+        ]
 
     def _take_usage(self, keys: Sequence[int], uses: Sequence[ScannedUse], spans: Spans) -> None:
         callers = self._callers
@@ -218,6 +221,12 @@ class UseCounts:
         yield from usage.pieces(USAGE, places, [key_column, services, names])
         places, key_column, came = _in_order(by_address, keys, addresses)
         yield from by_address.pieces(ADDRESSES, places, [key_column, came])
+
+    def _forget_tails(self) -> None:
+        # By all that plain uses say but for their moments, with the groups that these are parts of.
+        self._by_tail: Tallies[bytes] = Tallies()
+        self._called: list[int] = []
+        self._came: list[int | None] = []
 
     def _forget_totals(self) -> None:
         self._keys: _Numbering[bytes] = _Numbering()

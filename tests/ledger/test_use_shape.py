@@ -89,7 +89,10 @@ def test_what_is_known_is_not_decoded_again() -> None:
     state = encode(use())
     (tail,) = (plain_uses([state], ()) or pytest.fail("it is plain")).tails
 
-    assert plain_uses([state], {tail}) == plain_uses([state], ())
+    again = plain_uses([state, state], {tail})
+
+    assert again is not None
+    assert (again.moments, again.tails, again.new) == ([MOMENT] * 2, [tail] * 2, [])
 
 
 @given(uses(), st.integers(2**32, 2**63))
