@@ -2,8 +2,9 @@
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Self
 
@@ -78,16 +79,11 @@ class Sqlite:
 
     @contextmanager
     def transaction(self, engine: Engine, lock: Lock) -> Iterator[Connection]:  # noqa: ARG002 - one for all
-        # Writers come one at a time, so one connection serves them all: to begin and commit through a pool
-        # takes as long as a quarter of a small transaction.
-        if self._writer is None:
-            self._writer = engine.connect()
-            driver_of(self._writer).execute("PRAGMA busy_timeout = 0")
-        connection = self._writer
+        connection = self._writing(engine)
         driver = driver_of(connection)
         try:
             # Within: an interruption right after it must not leave it begun.
-            _take_the_lock(driver)
+            _when_free(partial(driver.execute, "BEGIN IMMEDIATE"))
             yield connection
             connection.commit()
             driver.commit()
@@ -95,6 +91,16 @@ class Sqlite:
             connection.rollback()
             driver.rollback()
             raise
+
+    def _writing(self, engine: Engine) -> Connection:
+        """The connection of all writers, who come one at a time.
+
+        To begin and commit through a pool takes as long as a quarter of a small transaction.
+        """
+        if self._writer is None:
+            self._writer = engine.connect()
+            driver_of(self._writer).execute("PRAGMA busy_timeout = 0")
+        return self._writer
 
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
         driver = driver_of(connection)
@@ -113,13 +119,14 @@ class Sqlite:
         return packed(rows)
 
     def append_alone(self, engine: Engine, batch: SqliteBatch, on_wait: OnWait) -> None:
-        with self.transaction(engine, Lock.APPEND) as connection:
-            first = _last_position(connection) + 1
-            on_wait()
-            try:
-                batch.insert(driver_of(connection), first)
-            except sqlite3.IntegrityError as error:
-                raise IntegrityError(str(error)) from error
+        driver = driver_of(self._writing(engine))
+        on_wait()
+        try:
+            # A statement that is a transaction by itself: after each one its thread may wait for others that
+            # keep the interpreter busy, and meanwhile others wait for this one's lock.
+            _when_free(partial(batch.insert, driver))
+        except sqlite3.IntegrityError as error:
+            raise IntegrityError(str(error)) from error
 
     def append_free(self, engine: Engine, rows: Sequence[EventRow], on_wait: OnWait) -> Collection[bytes]:
         with self.transaction(engine, Lock.APPEND) as connection:
@@ -204,8 +211,8 @@ class DataVersionWatch:
         return int(self._connection.cursor().execute("PRAGMA data_version").fetchone()[0])
 
 
-def _take_the_lock(driver: sqlite3.Connection) -> None:
-    """Begin a write as soon as no other process is at one.
+def _when_free(write: Callable[[], object]) -> None:
+    """Do what takes the lock for writing as soon as no other process is at a write.
 
     SQLite itself would wait ever longer between its tries, up to a tenth of a second, and so come too late
     for the moment between two writes of a busy process, for seconds on end.
@@ -213,7 +220,7 @@ def _take_the_lock(driver: sqlite3.Connection) -> None:
     end = monotonic() + LOCK_TIMEOUT_S
     while True:
         try:
-            driver.execute("BEGIN IMMEDIATE")
+            write()
         except sqlite3.OperationalError as error:
             if not str(error.sqlite_errorname).startswith("SQLITE_BUSY") or monotonic() > end:
                 raise

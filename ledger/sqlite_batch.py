@@ -12,9 +12,10 @@ import msgspec
 from ledger.dialect import EventRow
 
 _LENGTH_BITS = 24
+_FIRST_FREE = "(SELECT coalesce(max(position), 0) + 1 FROM events)"
 _INSERT = f"""
     INSERT INTO events (position, originator_id, originator_version, topic, state)
-    SELECT ?1 + key, substr(?2, key * 16 + 1, 16), ?3, ?4,
+    SELECT coalesce(?1, {_FIRST_FREE}) + key, substr(?2, key * 16 + 1, 16), ?3, ?4,
            substr(?5, (value >> {_LENGTH_BITS}) + 1, value & {(1 << _LENGTH_BITS) - 1})
     FROM json_each(?6)"""  # noqa: S608 - only our own numbers
 
@@ -28,8 +29,8 @@ class SqliteBatch(msgspec.Struct, frozen=True):
     states: bytes
     places: str
 
-    def insert(self, driver: Any, first: int) -> None:  # noqa: ANN401 - SQLAlchemy types a connection so
-        """Append the rows, numbered from `first`."""
+    def insert(self, driver: Any, first: int | None = None) -> None:  # noqa: ANN401 - SQLAlchemy types it so
+        """Append the rows, numbered from `first`, or else from the end of the ledger on."""
         driver.execute(_INSERT, (first, self.ids, self.version, self.topic, self.states, self.places))
 
 
