@@ -66,7 +66,7 @@ def _used(number: int, key_id: bytes, chance: Random, position: int) -> Iterator
         low, high = sorted(chance.randrange(1, position) for _ in range(2))
         first_at, last_at = NOW - _age(number) + DAY_US, _last_at(number)
         count = USES_A_KEY // len(groups)
-        yield (key_id, service, caller, count, count // 50, first_at, last_at, low, high, low, high)
+        yield (key_id, service, caller, count, count // 50, first_at, last_at, low, high)
 
 
 def _by_day(number: int, key_id: bytes, position: int) -> Iterator[tuple[Any, ...]]:

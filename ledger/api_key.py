@@ -112,16 +112,16 @@ def denial(
 ) -> DenialReason | None:
     """Why a key in this state is refused at a moment, or None where it is valid."""
     match state:
-        case KeyState.REVOKED:
-            return DenialReason.REVOKED
-        case KeyState.DISABLED:
-            return DenialReason.DISABLED
         case KeyState.ACTIVE:
             if expires_at is not None and at >= expires_at:
                 return DenialReason.EXPIRED
             if overlap_ends_at is not None and at >= overlap_ends_at:
                 return DenialReason.ROTATED
             return None
+        case KeyState.REVOKED:
+            return DenialReason.REVOKED
+        case KeyState.DISABLED:
+            return DenialReason.DISABLED
         case _:
             assert_never(state)
 

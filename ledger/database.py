@@ -97,7 +97,7 @@ class Database:
 
     def look_up(self, query: str, values: Sequence[object]) -> Sequence[Any]:
         """The rows of a driver's query that has `= ?` once, for each value: it costs next to nothing."""
-        with self.explained():
+        with self._explained:
             return self.dialect.look_up(self.engine, query, values)
 
     def watch(self) -> Watch:

@@ -160,6 +160,9 @@ class Sqlite:
                 self._kept = engine.raw_connection()
                 self._kept_driver: Any = self._kept.driver_connection
             execute = self._kept_driver.execute
+            if len(values) == 1:
+                # As for nearly every check.
+                return execute(query, values).fetchall()  # type: ignore[no-any-return]
             return [row for value in values for row in execute(query, (value,))]
 
     def close(self) -> None:
