@@ -11,6 +11,7 @@ import msgspec
 from benchmarks import audited, plain_audit
 from benchmarks.comparison import Comparison
 from benchmarks.errors import NotMeasured
+from benchmarks.memory import peak_of
 from benchmarks.pairing import Measured, paired
 from benchmarks.site import Site
 from benchmarks.traffic import NOW
@@ -19,12 +20,6 @@ from ledger.moments import format_moment
 Command = Callable[[str, Path], Sequence[str]]
 
 _FOUND = 3
-_KILOBYTES = 1024
-
-
-class _Ended(msgspec.Struct, frozen=True):
-    seconds: float
-    megabytes: float
 
 
 class _Written(msgspec.Struct):
@@ -51,7 +46,7 @@ def _audit(site: Site) -> Measured:
     _require_same(ours, theirs)
 
     def measured(command: Command, output: Path) -> float:
-        spent = _run(command(address, output)).seconds - _run(command(empty, output)).seconds
+        spent = _run(command(address, output)) - _run(command(empty, output))
         return site.scale.audited_keys / spent
 
     return paired(
@@ -61,7 +56,10 @@ def _audit(site: Site) -> Measured:
 
 def _memory(site: Site) -> Measured:
     address, _ = _ledgers(site)
-    return Measured(ours=_run(_ours(address, site.path())).megabytes)
+    program = _started(_ours(address, site.path()))
+    megabytes = peak_of(program)
+    _require_done(program)
+    return Measured(ours=megabytes)
 
 
 def _ledgers(site: Site) -> tuple[str, str]:
@@ -70,13 +68,22 @@ def _ledgers(site: Site) -> tuple[str, str]:
     return full.address, empty.address
 
 
-def _run(command: Sequence[str]) -> _Ended:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in {0, _FOUND}:
-        raise NotMeasured(f"{Path(command[0]).name} ended with status {process.returncode}")
-    return _Ended(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / _KILOBYTES)
+def _run(command: Sequence[str]) -> float:
+    """The processor's seconds that a program takes."""
+    program = _started(command)
+    _, status, usage = os.wait4(program.pid, 0)
+    program.returncode = os.waitstatus_to_exitcode(status)
+    _require_done(program)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
+
+
+def _require_done(program: subprocess.Popen[bytes]) -> None:
+    if program.returncode not in {0, _FOUND}:
+        raise NotMeasured(f"an audit ended with status {program.returncode}")
 
 
 def _require_same(ours: Path, theirs: Path) -> None:

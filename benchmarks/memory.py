@@ -1,10 +1,12 @@
-"""How much memory a rebuild takes at most: that of its process and all that it starts."""
+"""How much memory is taken at most: by a rebuild, with all processes that it starts, or by one program."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
+from time import sleep
 
 from benchmarks.errors import NotMeasured
 from ledger.database import open_database
@@ -14,6 +16,7 @@ from projections.rebuild import rebuild
 _SAMPLE_S = 0.02
 _KILOBYTES = 1024
 _PROPORTIONAL = "Pss:"
+_HIGHEST = "VmHWM:"
 
 
 def peak_megabytes(address: str) -> float:
@@ -28,6 +31,21 @@ def peak_megabytes(address: str) -> float:
         process.join(_SAMPLE_S)
     if process.exitcode:
         raise NotMeasured(f"the rebuild ended with status {process.exitcode}")
+    return peak / _KILOBYTES
+
+
+def peak_of(program: subprocess.Popen[bytes]) -> float:
+    """The most megabytes that a program has by itself, as far as it is seen until it ends.
+
+    What the system tells of an ended process would be no less than its parent had when it began.
+    """
+    peak = 0
+    while program.poll() is None:
+        lines = _text(Path(f"/proc/{program.pid}/status")).splitlines()
+        peak = max([peak, *(int(line.split()[1]) for line in lines if line.startswith(_HIGHEST))])
+        sleep(_SAMPLE_S)
+    if not peak:
+        raise NotMeasured("it needs Linux's /proc, with the memory of each process")
     return peak / _KILOBYTES
 
 
