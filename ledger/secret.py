@@ -27,7 +27,7 @@ SHORTEST_SECRET = 1 + 1 + _BODY_LENGTH + 1 + _SUM_LENGTH
 _PREFIX = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 _REST = f"_[0-9A-Za-z]{{{_BODY_LENGTH}}}_[0-9A-Za-z]{{{_SUM_LENGTH}}}"
 _SECRET = re.compile(_PREFIX.pattern + _REST, re.ASCII)
-# Also one that was cut off, or mistyped: no id and no time has letters of both cases, mixed.
+# Also one that was cut off: few ids and no times have letters of both cases, mixed.
 _MUCH_OF_ONE = re.compile(
     rf"{_SECRET.pattern}|{_PREFIX.pattern}_(?=[0-9a-z]*[A-Z])(?=[0-9A-Z]*[a-z])[0-9A-Za-z]{{16,}}(?:_[0-9A-Za-z]*)?",
     re.ASCII,
@@ -103,7 +103,12 @@ def refuse_secrets(what: str, *texts: str | None) -> None:
 
 
 def mask_secrets(text: str) -> str:
-    """The text with all that looks like a secret or much of one masked, for messages that quote something."""
+    """The text with all that looks like a secret in it masked, for messages that quote what was given."""
+    return _SECRET.sub(lambda found: Secret(found[0]).masked, text)
+
+
+def mask_much(text: str) -> str:
+    """The same, and of what looks like much of a secret: for refusals alone, as names may look so, too."""
     return _MUCH_OF_ONE.sub(lambda found: Secret(found[0]).masked, text)
 
 

@@ -120,6 +120,9 @@ class Sqlite:
 
     def append_alone(self, engine: Engine, batch: SqliteBatch, on_wait: OnWait) -> None:
         driver = driver_of(self._writing(engine))
+        if driver.in_transaction:
+            # Left by an interruption: within it the statement would be on no disk when it returns.
+            driver.rollback()
         on_wait()
         try:
             # A statement that is a transaction by itself: after each one its thread may wait for others that

@@ -7,7 +7,7 @@ import msgspec
 
 from ledger.errors import InvalidInput, Refused
 from ledger.importers.values import moment_in, quoted
-from ledger.secret import holds_secret, mask_secrets
+from ledger.secret import holds_secret, mask_much
 from ledger.usage import Refusal, Use
 
 MAX_LINE = 64 * 1024
@@ -72,7 +72,7 @@ def read_uses(
         try:
             yield _use(_line(line), resolve, number)
         except Refused as error:
-            yield Refusal(number, mask_secrets(str(error)))
+            yield Refusal(number, mask_much(str(error)))
     if number < skip:
         raise InvalidInput(
             f"the input ends after line {number}, within the {skip} lines to pass over: is it the right one?"

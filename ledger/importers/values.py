@@ -2,14 +2,14 @@
 
 from ledger.errors import InvalidInput
 from ledger.moments import parse_moment
-from ledger.secret import mask_secrets
+from ledger.secret import mask_much
 
 MAX_QUOTED = 40
 
 
 def quoted(text: str) -> str:
     """The text for a message, masked before it is shortened: a secret cut short would not be recognized."""
-    shown = mask_secrets(text)
+    shown = mask_much(text)
     return repr(shown if len(shown) <= MAX_QUOTED else f"{shown[:MAX_QUOTED]}...")
 
 
