@@ -97,7 +97,7 @@ def looked_up(session: "Session", haul: Haul) -> ScanResult:
                 result.strays.append(_stray(secret, places))
                 continue
             result.keys.append(_key(view.record(verdict.key_id), places, session.now))
-    if result.strays:
+    if result.strays and not result.keys:
         session.ledger.require_peppers()
     result.keys.sort(key=lambda key: (not key.is_live, key.name, key.id))
     return result
