@@ -98,12 +98,8 @@ def _rows(connection: Any) -> Iterator[tuple[int, bytes, int, str, bytes]]:  # n
         start = rows[-1][0]
 
 
-def assert_acknowledged(found: Recount, told: Iterable[object], lost_answers: int = 0) -> int:
-    """What workers were told to be done is there, exactly once; returns how many uses that were.
-
-    Of denials alone, which are counted and have no ids, one whose answer was lost is counted again when it is
-    asked for again.
-    """
+def assert_acknowledged(found: Recount, told: Iterable[object]) -> int:
+    """What workers were told to be done is there, exactly once; returns how many uses that were."""
     promised: Counter[bytes] = Counter()
     uses = 0
     for word in told:
@@ -126,8 +122,7 @@ def assert_acknowledged(found: Recount, told: Iterable[object], lost_answers: in
                 assert word == "ready" or word[0] == "refused"  # type: ignore[index]
     for key_id, denied in promised.items():
         # A denial may have been committed whose answer nobody lived to hear.
-        # Each worker presents a revoked key twice.
-        assert denied <= found.denials[key_id] <= 2 + lost_answers
+        assert denied <= found.denials[key_id] <= 2  # each worker presents a revoked key twice
     return uses
 
 

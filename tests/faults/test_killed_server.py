@@ -48,7 +48,7 @@ def test_writers_outlive_a_killed_postgresql_and_nothing_is_lost_or_doubled(
         counted = recount(server.address)
         reader.stop(counted.events)
         assert reader.finish()[1:] == [counted.events]
-        uses = assert_acknowledged(counted, told, scale.server_kills)
+        uses = assert_acknowledged(counted, told)
         assert_no_half_part(counted, SIZES, BATCH_SIZE)
         assert uses == counted.parts.total()
         assert_index_agrees(server.address, counted)
