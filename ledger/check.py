@@ -97,23 +97,30 @@ class Records:
         self._recorder = recorder
         self._random_bytes = random_bytes
         self._tried: dict[int, EventRow] = {}
+        # Denials have no ids, so of a try that counted some the transaction is looked for.
+        self._counting: dict[object, set[int]] = {}
 
     def store(
         self, connection: Connection, events: Sequence[KeyUsed | KeyUseDenied | None], now: int
     ) -> None:
-        """Record in a write transaction; one check is one use, so the place in the list tells a use again."""
+        """Record in a write transaction; one check is one event, so the place in the list tells it again."""
         if denials_wait(connection, now):
             flush_denied(connection, self._recorder, now)
-        stored = self._standing(connection)
+        stored, counted = self._standing(connection), self._counted(connection)
         uses = {
             place: event
             for place, event in enumerate(events)
             if isinstance(event, KeyUsed) and place not in stored
         }
-        denials = [event for event in events if isinstance(event, KeyUseDenied)]
+        denials = {
+            place: event
+            for place, event in enumerate(events)
+            if isinstance(event, KeyUseDenied) and place not in counted
+        }
         rows = self._rows(uses)
         if denials:
-            rows += record_denials(connection, denials)
+            self._counting[self._recorder.database.dialect.mark(connection)] = set(denials)
+            rows += record_denials(connection, denials.values())
         if rows:
             self._recorder.append(connection, rows)
         elif not denials:
@@ -129,6 +136,15 @@ class Records:
             self._tried[place] = row
             rows.append(row)
         return rows
+
+    def _counted(self, connection: Connection) -> set[int]:
+        """The places of denials that an earlier try has counted after all."""
+        if not self._counting:
+            return set()
+        dialect = self._recorder.database.dialect
+        found = [places for mark, places in self._counting.items() if dialect.was_committed(connection, mark)]
+        dialect.confirm(connection)
+        return set().union(*found)
 
     def _standing(self, connection: Connection) -> set[int]:
         """The places of uses that an earlier try has stored after all."""

@@ -81,6 +81,12 @@ class Dialect(Protocol):
     def touch(self, connection: Connection) -> None:
         """Let this transaction's commit go to the disk though it changes nothing."""
 
+    def mark(self, connection: Connection) -> object:
+        """What tells this write again if its answer is lost; None where no answer ever is."""
+
+    def was_committed(self, connection: Connection, mark: object) -> bool:
+        """Whether an earlier write that was marked so took effect."""
+
     def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
         """The rows of a query that has `= ?` once, for each of some values."""
 

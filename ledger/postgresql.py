@@ -17,6 +17,10 @@ _LOCK = "SELECT pg_advisory_xact_lock(%s::bigint << 32 | 'events'::regclass::oid
 _LOCK_SCHEMA = (
     "SELECT pg_advisory_xact_lock(%s, pg_catalog.hashtext(pg_catalog.current_schema()::pg_catalog.text))"
 )
+# With the lock the number of the transaction, by which the server knows later what became of it.
+_NUMBERED = "SELECT pg_catalog.txid_current() FROM ({}) AS locked"
+_STATUS = """
+    SELECT CASE WHEN %(number)s < pg_catalog.txid_current() THEN pg_catalog.txid_status(%(number)s) END"""
 
 _COPY = """
     COPY events (position, originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"""
@@ -65,6 +69,7 @@ _REMEDIES = {
     "55P03": f"another process held the ledger for {LOCK_TIMEOUT_S} seconds; try again",
 }
 _LOST = ("08", "57P", "25006")
+_NUMBER = "transaction"
 _DAMAGED = ("XX001", "XX002")
 
 _GUARDS = (
@@ -115,7 +120,8 @@ class Postgresql:
     def transaction(self, engine: Engine, lock: Lock) -> Iterator[Connection]:
         statement = _LOCK_SCHEMA if lock is Lock.SCHEMA else _LOCK
         with engine.begin() as connection:
-            connection.exec_driver_sql(statement, (int(lock),))
+            found = connection.exec_driver_sql(_NUMBERED.format(statement), (int(lock),))
+            connection.info[_NUMBER] = found.scalar_one()
             yield connection
 
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
@@ -149,6 +155,12 @@ class Postgresql:
 
     def touch(self, connection: Connection) -> None:
         connection.exec_driver_sql(_TOUCH)
+
+    def mark(self, connection: Connection) -> object:
+        return connection.info[_NUMBER]
+
+    def was_committed(self, connection: Connection, mark: object) -> bool:
+        return connection.exec_driver_sql(_STATUS, {"number": mark}).scalar() == "committed"
 
     def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
         driver: psycopg.Connection[Any] = cast("Any", connection.connection.driver_connection)

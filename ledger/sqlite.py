@@ -153,6 +153,12 @@ class Sqlite:
         # A number in the file's head, which is ours to use.
         driver.execute("PRAGMA user_version = 1")
 
+    def mark(self, connection: Connection) -> None:
+        """Nothing: whoever commits here hears of it."""
+
+    def was_committed(self, _connection: Connection, _mark: object) -> bool:
+        return False
+
     def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
         execute = driver_of(connection).execute
         return [row for value in values for row in execute(query, (value,))]
