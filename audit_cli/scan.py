@@ -151,3 +151,5 @@ def _print(result: "ScanResult", form: Form, here: str) -> None:
     console.result(render_scan(result, form, here))
     for line in summary(result):
         console.note(line)
+    if result.doubt:
+        tell(result.doubt)

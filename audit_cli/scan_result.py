@@ -48,7 +48,8 @@ class Stray(msgspec.Struct, frozen=True):
 class ScanResult(msgspec.Struct):
     """What was found; `organization` is whose keys were looked up, None where no ledger was asked.
 
-    `recorded` is how many places were new to the ledger, None where it was not told.
+    `recorded` is how many places were new to the ledger, None where it was not told; `doubt` is why those of
+    nobody may be somebody's after all.
     """
 
     haul: Haul
@@ -56,6 +57,7 @@ class ScanResult(msgspec.Struct):
     keys: list[FoundKey] = []
     strays: list[Stray] = []
     recorded: int | None = None
+    doubt: str | None = None
 
     @property
     def places(self) -> int:
@@ -85,20 +87,27 @@ def unasked(haul: Haul) -> ScanResult:
 
 
 def looked_up(session: "Session", haul: Haul) -> ScanResult:
-    """What was found, and which keys of the organization it is; WrongState where that cannot be told."""
+    """What was found, and which keys of the organization it is."""
+    from ledger.errors import WrongState
+
     result = ScanResult(haul, session.organization.name)
     found = _by_secret(haul)
     if not found:
         return result
+    is_unknown = False
     with session.view() as view:
         for secret, places in found:
             verdict = session.ledger.check(secret)
+            is_unknown = is_unknown or verdict.key_id is None
             if verdict.key_id is None or verdict.organization != session.organization.name:
                 result.strays.append(_stray(secret, places))
                 continue
             result.keys.append(_key(view.record(verdict.key_id), places, session.now))
-    if result.strays and not result.keys:
-        session.ledger.require_peppers()
+    if is_unknown:
+        try:
+            session.ledger.require_peppers()
+        except WrongState as error:
+            result.doubt = str(error)
     result.keys.sort(key=lambda key: (not key.is_live, key.name, key.id))
     return result
 

@@ -339,7 +339,7 @@ class Ledger:
     def require_peppers(self) -> None:
         """Raise WrongState where a key that may be used cannot be recognized, for want of its pepper."""
         with self.database.read() as connection:
-            require_peppers(connection, self._peppers)
+            require_peppers(connection, self._peppers, self.clock())
 
     def settle(self) -> None:
         """Append the denials that were counted in minutes that are over, so that readers see them."""

@@ -1,20 +1,21 @@
 """Which peppers the hashes of keys were made under, as their creations tell."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from ledger.encoding import decode
 from ledger.errors import WrongState
 from ledger.events import KeyCreated, KeyState
+from ledger.moments import LATEST
 from ledger.schema import credentials, events
 from ledger.secret import Peppers
 
 
-def require_peppers(connection: Connection, peppers: Peppers) -> None:
-    """Raise WrongState where keys that may still be used were hashed under peppers that are not at hand.
+def require_peppers(connection: Connection, peppers: Peppers, now: int) -> None:
+    """Raise WrongState where keys that may be used now or again were hashed under peppers not at hand.
 
     Without them a secret of theirs looks like one that nobody ever made.
     """
-    lacking = sorted(_peppers_in_use(connection) - peppers.keys.keys())
+    lacking = sorted(_peppers_in_use(connection, now) - peppers.keys.keys())
     if lacking:
         names = ", ".join(map(repr, lacking))
         raise WrongState(
@@ -24,12 +25,19 @@ def require_peppers(connection: Connection, peppers: Peppers) -> None:
         )
 
 
-def _peppers_in_use(connection: Connection) -> set[str]:
+def _peppers_in_use(connection: Connection, now: int) -> set[str]:
+    keys = credentials.c
+    ends = (func.coalesce(end, LATEST) for end in (keys.expires_at, keys.overlap_ends_at))
+    may_be_used = [
+        keys.fingerprint.is_not(None),
+        keys.state != KeyState.REVOKED,
+        *(end > now for end in ends),
+    ]
     creation = (events.c.originator_version == 1) & (events.c.topic == KeyCreated.topic)
     query = (
         select(events.c.topic, events.c.state)
-        .join(credentials, credentials.c.key_id == events.c.originator_id)
-        .where(credentials.c.fingerprint.is_not(None), credentials.c.state != KeyState.REVOKED, creation)
+        .join(credentials, keys.key_id == events.c.originator_id)
+        .where(*may_be_used, creation)
     )
     created = (decode(topic, state) for topic, state in connection.execute(query))
     return {event.pepper_id for event in created if isinstance(event, KeyCreated) and event.pepper_id}

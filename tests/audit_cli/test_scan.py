@@ -193,12 +193,34 @@ def test_without_its_pepper_no_key_is_called_nobodys(keyledger: Door, tmp_path: 
     secret = keyledger.create("billing-worker")["secret"]
     del keyledger.environment["KEYLEDGER_PEPPER_FILE"]
 
-    for asked in (("scan", "-"), ("check",)):
-        answer = keyledger(*asked, stdin=secret)
-        assert (answer.status, answer.out) == (1, "")
+    plain = keyledger.create("plain")["secret"]
+
+    checked = keyledger("check", stdin=secret)
+    scanned = keyledger("scan", "-", stdin=f"{secret}\n{plain}\n")
+
+    assert (checked.status, checked.out) == (1, "")
+    # What was found is told all the same.
+    assert (scanned.status, "plain" in scanned.out) == (3, True)
+    for answer in (checked, scanned):
         assert "hashed under the pepper 'a', which is not at hand" in answer.err
 
-    keyledger.well("key", "revoke", "billing-worker", "--yes")
+
+@pytest.mark.parametrize(
+    "end",
+    [("key", "revoke", "billing-worker", "--yes"), ("key", "rotate", "billing-worker", "--overlap", "0s")],
+    ids=["revoked", "rotated"],
+)
+def test_the_pepper_of_a_key_that_has_ended_is_missed_by_nobody(
+    keyledger: Door, tmp_path: Path, end: tuple[str, ...]
+) -> None:
+    peppers = put(tmp_path, "peppers.toml", f'current = "a"\n[keys]\na = "{"01" * 32}"')
+    peppers.chmod(0o600)
+    keyledger.environment["KEYLEDGER_PEPPER_FILE"] = str(peppers)
+    secret = keyledger.create("billing-worker")["secret"]
+    peppers.write_text(f'current = "b"\n[keys]\na = "{"01" * 32}"\nb = "{"02" * 32}"\n')
+    keyledger.well(*end)
+    peppers.write_text(f'current = "b"\n[keys]\nb = "{"02" * 32}"\n')
+
     assert keyledger("check", stdin=secret).out == "not valid: unknown\n"
 
 
