@@ -11,7 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from ledger.actor import Actor
-from ledger.errors import LedgerUnavailable
+from ledger.errors import LedgerCorrupt, LedgerUnavailable
 from ledger.events import Authentication, Role
 from ledger.ledger import Ledger
 from ledger.secret import Secret
@@ -67,7 +67,7 @@ class OwnUses:
         for number, (place, counted) in enumerate(done):
             try:
                 self._store(place, counted)
-            except LedgerUnavailable:
+            except (LedgerUnavailable, LedgerCorrupt):
                 with self._lock:
                     self._left = [*done[number:], *self._left][:MAX_PENDING]
                 raise

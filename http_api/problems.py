@@ -13,6 +13,7 @@ from ledger.errors import (
     Conflict,
     InvalidInput,
     KeyledgerError,
+    LedgerCorrupt,
     LedgerUnavailable,
     NotAllowed,
     NotFound,
@@ -121,6 +122,11 @@ _KINDS: tuple[tuple[type[KeyledgerError], ProblemKind], ...] = (
 )
 
 
+OUT_OF_REACH = (
+    "the server cannot reach its ledger just now, and what it was storing may be there or not; try again"
+)
+
+
 def problem_of(error: Exception) -> Problem:
     """The problem that an error of the ledger is; of what nobody foresaw nothing is told."""
     for kind_of_error, kind in _KINDS:
@@ -128,6 +134,8 @@ def problem_of(error: Exception) -> Problem:
             return Problem(kind, str(error))
     if isinstance(error, LedgerUnavailable):
         return unavailable()
+    if isinstance(error, LedgerCorrupt):
+        return unavailable("the server's ledger is damaged; its operator must restore it from a backup")
     if isinstance(error, Overloaded):
         return Problem(ProblemKind.OVERLOADED, str(error), {"Retry-After": str(RETRY_AFTER_S)})
     return Problem(
@@ -135,11 +143,8 @@ def problem_of(error: Exception) -> Problem:
     )
 
 
-def unavailable() -> Problem:
+def unavailable(detail: str = OUT_OF_REACH) -> Problem:
     """The ledger is out of reach; why is the operator's business and stands in the log."""
-    detail = (
-        "the server cannot reach its ledger just now, and what it was storing may be there or not; try again"
-    )
     return Problem(ProblemKind.UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
 
 

@@ -8,6 +8,7 @@ from hypothesis import settings
 from tests.door import Door
 from tests.office import Office
 from tests.place import KINDS, Place
+from tests.world import World
 
 # Timing is no property of the code under test, hence no deadline. CI tries the same examples every time, so
 # that a red run can be repeated; elsewhere new ones are tried each time.
@@ -73,6 +74,14 @@ def address(place: Place) -> Iterator[str]:
     """Give the address of a place with no ledger in it yet."""
     with place.ledger() as address:
         yield address
+
+
+@pytest.fixture
+def world(address: str) -> Iterator[World]:
+    """Give a ledger whose clock and random bytes are the test's."""
+    world = World(address)
+    yield world
+    world.database.close()
 
 
 @pytest.fixture
