@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -20,9 +21,14 @@ def result(text: str) -> None:
 
 def result_json(value: object) -> None:
     """Write a result for machines: indented JSON."""
+    result(json_text(value))
+
+
+def json_text(value: object) -> str:
+    """A document as indented JSON."""
     import msgspec
 
-    result(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
 
 
 def result_line(value: object) -> None:
@@ -33,8 +39,9 @@ def result_line(value: object) -> None:
 
 
 def note(text: str) -> None:
-    """Say something that is not the result: a hint, a summary, a refusal."""
-    typer.echo(harmless(text), err=True)
+    """Say something that is not the result: a hint, a summary, a refusal. Unread, it fails nothing."""
+    with suppress(OSError):
+        typer.echo(harmless(text), err=True)
 
 
 def harmless(text: str) -> str:

@@ -20,6 +20,11 @@ ANOTHER = (
     " `keyledger key list` shows it. A successor is made by `keyledger key rotate`."
 )
 _SHORT_ID = 8
+# What to do about a new key whose secret nobody has seen.
+LOST = "end it with `keyledger key revoke {id}`, and make another"
+LOST_SUCCESSOR = (
+    "`keyledger key rotate {id} --overlap 0s` makes another, and the old key works until its time"
+)
 COPY_NOW = "Copy the secret now: it is stored nowhere and will not be shown again."
 
 app = typer.Typer(rich_markup_mode=None)
@@ -69,7 +74,7 @@ def create(
     with open_session(options) as session:
         new = NewKey(name, owner, expiry(session, expires_in, expires_at), tuple(scope or ()))
         created = session.ledger.create_key(session.organization, session.actor, new)
-        show_secret(created_document(created), form)
+        show_secret(created_document(created), form, LOST)
         if _means_several(session, created.name):
             console.note(ANOTHER)
 
@@ -113,7 +118,7 @@ def rotate(
             session.organization, session.actor, session.key(key), overlap, Succession(expires_at)
         )
     document = rotated_document(rotated)
-    show_secret(document, form)
+    show_secret(document, form, LOST_SUCCESSOR)
     console.note(describe_end_of_old(document, clock()))
 
 
@@ -210,37 +215,41 @@ def require_place_to_show() -> None:
         raise InvalidInput("standard output is closed, so no secret could be shown: nothing was made")
 
 
-def show_secret(created: "CreatedDocument", form: SecretFormat) -> None:
-    """Show the secret of a new key, this once; KeyledgerError where it cannot be written."""
+def show_secret(created: "CreatedDocument", form: SecretFormat, instead: str) -> None:
+    """Show the secret of a new key, this once; `instead` is what to do where it cannot be written.
+
+    Raises KeyledgerError then: nobody else is told that the key is there.
+    """
     from ledger.errors import KeyledgerError
 
     try:
-        _show(created, form)
+        console.result(_shown(created, form))
         # What is still held back might be lost, and nobody told.
         sys.stdout.flush()
     except OSError as error:
         raise KeyledgerError(
-            f"the secret could not be written ({error.strerror}) and is lost, but the key {created.name} is"
-            f" made: end it with `keyledger key revoke {created.id[:_SHORT_ID]}`, and make another"
+            f"the secret of {created.name} could not be written ({error.strerror}) and is lost, but the key"
+            f" is made: {instead.format(id=created.id[:_SHORT_ID])}"
         ) from None
+    if form == "table":
+        console.note(COPY_NOW)
 
 
-def _show(created: "CreatedDocument", form: SecretFormat) -> None:
+def _shown(created: "CreatedDocument", form: SecretFormat) -> str:
     from audit_cli.wording import moment
     from ledger.moments import parse_moment
 
     match form:
         case "secret":
-            console.result(f"{created.secret}\n")
+            return f"{created.secret}\n"
         case "json":
-            console.result_json(created)
+            return console.json_text(created)
         case "table":
             expires = "never" if created.expires_at is None else moment(parse_moment(created.expires_at))
-            console.result(
+            return (
                 f"Organization  {created.organization}\n"
                 f"Key           {created.name}\n"
                 f"Id            {created.id}\n"
                 f"Expires       {expires}\n"
                 f"Secret        {created.secret}\n"
             )
-            console.note(COPY_NOW)

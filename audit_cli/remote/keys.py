@@ -10,6 +10,8 @@ from audit_cli import console
 from audit_cli.confirmation import confirm
 from audit_cli.failures import COULD_NOT, tell
 from audit_cli.key import (
+    LOST,
+    LOST_SUCCESSOR,
     describe_end_of_old,
     disabled,
     enabled,
@@ -52,7 +54,7 @@ def create(
     require_one_way(expires_in, expires_at)
     require_place_to_show()
     terms = {"name": name, "owner": owner, "scopes": scope, **ends(expires_in, expires_at)}
-    show_secret(server.post("/v1/keys", CreatedDocument, terms), form)
+    show_secret(server.post("/v1/keys", CreatedDocument, terms), form, LOST)
 
 
 def rotate(
@@ -62,7 +64,7 @@ def rotate(
     require_place_to_show()
     terms = {"overlap": format_duration(overlap), "expires_in": expires_in and _lifetime(expires_in)}
     rotated = server.post(f"/v1/keys/{in_path(key)}/rotate", RotatedDocument, terms)
-    show_secret(rotated, form)
+    show_secret(rotated, form, LOST_SUCCESSOR)
     console.note(describe_end_of_old(rotated, clock()))
 
 

@@ -344,20 +344,31 @@ def test_an_interrupted_import_keeps_what_it_stored_and_can_be_resumed(keyledger
     assert (again["duplicates"], again["stored"]) == (stored, total - stored)
 
 
-@pytest.mark.parametrize(
-    "make", [("key", "create", "next"), ("key", "rotate", "ci")], ids=["create", "rotate"]
-)
-def test_a_secret_that_could_not_be_written_is_told_with_its_key(
-    keyledger: Door, make: tuple[str, ...]
-) -> None:
-    keyledger.create("ci")
-
-    answer = keyledger.process(*make, through=("sh", "-c", '"$@" > /dev/full', "sh"))
+def test_a_secret_that_could_not_be_written_is_told_with_its_key(keyledger: Door) -> None:
+    answer = keyledger.process("key", "create", "ci", through=("sh", "-c", '"$@" > /dev/full', "sh"))
 
     line = complaint(answer)
-    assert "could not be written (No space left on device) and is lost" in line
+    assert "the secret of ci could not be written (No space left on device) and is lost" in line
     (lost,) = re.findall("`keyledger key revoke ([0-9a-f]{8})`", line)
     keyledger.well("key", "revoke", lost, "--yes")
+
+
+def test_a_successors_secret_that_could_not_be_written_leaves_the_old_key_its_time(keyledger: Door) -> None:
+    secret = keyledger.create("ci")["secret"]
+
+    answer = keyledger.process("key", "rotate", "ci", through=("sh", "-c", '"$@" > /dev/full', "sh"))
+
+    (said,) = re.findall("`keyledger (key rotate [0-9a-f]{8} --overlap 0s)`", complaint(answer))
+    another = keyledger.well(*said.split(), "--format", "secret").out
+    for works in (secret, another):
+        keyledger.well("check", stdin=works)
+
+
+def test_a_secret_that_was_shown_is_not_called_lost(keyledger: Door) -> None:
+    answer = keyledger.process("key", "create", "ci", through=("sh", "-c", '"$@" 2> /dev/full', "sh"))
+
+    assert answer.status == 0
+    keyledger.well("check", stdin=answer.out.rpartition("Secret        ")[2])
 
 
 @pytest.mark.parametrize(
