@@ -27,9 +27,12 @@ SHORTEST_SECRET = 1 + 1 + _BODY_LENGTH + 1 + _SUM_LENGTH
 _PREFIX = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 _REST = f"_[0-9A-Za-z]{{{_BODY_LENGTH}}}_[0-9A-Za-z]{{{_SUM_LENGTH}}}"
 _SECRET = re.compile(_PREFIX.pattern + _REST, re.ASCII)
-# Also one that was cut off: few ids and no times have letters of both cases, mixed.
+_MIXED = "(?=[0-9a-z]*[A-Z])(?=[0-9A-Z]*[a-z])[0-9A-Za-z]{16,}"
+# Also one that was cut off at its end or its beginning; few ids and no times have letters of both cases.
 _MUCH_OF_ONE = re.compile(
-    rf"{_SECRET.pattern}|{_PREFIX.pattern}_(?=[0-9a-z]*[A-Z])(?=[0-9A-Z]*[a-z])[0-9A-Za-z]{{16,}}(?:_[0-9A-Za-z]*)?",
+    rf"{_SECRET.pattern}|{_PREFIX.pattern}_{_MIXED}(?:_[0-9A-Za-z]*)?"
+    # From where letters begin: tried within them, a long text would take time by its square.
+    rf"|(?P<end>(?<![0-9A-Za-z]){_MIXED}_[0-9A-Za-z]{{{_SUM_LENGTH}}}(?![0-9A-Za-z]))",
     re.ASCII,
 )
 
@@ -109,7 +112,11 @@ def mask_secrets(text: str) -> str:
 
 def mask_much(text: str) -> str:
     """The same, and of what looks like much of a secret: for refusals alone, as names may look so, too."""
-    return _MUCH_OF_ONE.sub(lambda found: Secret(found[0]).masked, text)
+    return _MUCH_OF_ONE.sub(_masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    return f"...{found[0][-_SHOWN:]}" if found["end"] else Secret(found[0]).masked
 
 
 def shape(prefix: str) -> str:
