@@ -146,7 +146,7 @@ def _compared(
         met = {record.source for key in keys if (record := known.find(key)) is not None}
         sources = {asked.source} if asked.source else met | {key.source for key in keys if key.source}
         extent = replace(extent, sources=frozenset(sources))
-    if not keys and not extent.sources:
+    if not (keys or extent.sources or asked.partial):
         raise InvalidInput(
             "no key is listed there, so nothing was compared; where that is right, say with --source whose"
             " keys it lists"

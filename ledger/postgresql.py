@@ -55,6 +55,7 @@ _TOUCH = """
     SELECT pg_catalog.pg_logical_emit_message(true, 'keyledger', '')
     FROM (SELECT count(*) FROM counted) AS found"""
 
+_DAMAGED_REMEDY = "the database is damaged; restore it from a backup"
 _REMEDIES = {
     "23505": "a place is taken already",
     "25006": "the server only reads, as a standby does; name the primary in the address",
@@ -64,6 +65,8 @@ _REMEDIES = {
     "3F000": "the schema that the ledger is to be in does not exist; make it first",
     "42501": "the database role has no right to do this; deploy/postgresql.md says which role does what",
     "42P01": "the database is not a keyledger ledger; `keyledger init ORG` makes one",
+    "XX001": _DAMAGED_REMEDY,
+    "XX002": _DAMAGED_REMEDY,
     "53100": "the server's disk is full; nothing of this batch was stored: make room and try again",
     "53300": "the server has no connection left; try again, or raise its max_connections",
     "55P03": f"another process held the ledger for {LOCK_TIMEOUT_S} seconds; try again",

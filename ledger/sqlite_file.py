@@ -27,7 +27,8 @@ def open_file(path: Path, *, create: bool) -> tuple[Engine, bool]:
     # A new file's folder decides; an old file that only the folder protects still cannot take a journal.
     writable = access(path.parent, W_OK) and (not path.exists() or access(path, W_OK))
     if create and writable and not path.exists():
-        _make_private(path)
+        # Where a link leads nowhere yet, what it names is made.
+        _make_private(path.resolve())
     mode = "rw" if writable else _read_only_mode(path)
     uri = _uri(path, mode)
 

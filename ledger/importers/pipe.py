@@ -7,7 +7,7 @@ from time import monotonic
 from typing import BinaryIO
 
 from ledger.importers.lines import Lines
-from ledger.importers.unpacking import GZIP_MAGIC, Unpacker
+from ledger.importers.unpacking import Plain
 from ledger.intake import Flush
 
 PATIENCE_S = 0.2
@@ -25,26 +25,21 @@ def lines_as_they_come(stream: BinaryIO, limit: int, idle_s: float | None = None
     read of the stream through its buffer. A stream that begins as gzip is unpacked; EOFError or zlib.error
     says that it is cut short or damaged.
     """
-    lines, due = Lines(limit), None
-    unpacker: Unpacker | None = None
-    is_first = True
+    lines, plain, due = Lines(limit), Plain(), None
     while True:
         if not _has_more(stream, due, idle_s):
             due = None
             yield Flush.NOW
             continue
         chunk = os.read(stream.fileno(), _CHUNK)
-        if is_first and chunk.startswith(GZIP_MAGIC):
-            unpacker = Unpacker()
-        is_first = False
-        for part in unpacker.parts(chunk) if unpacker else (chunk,):
+        for part in plain.parts(chunk):
             whole = lines.of(part)
             if whole and due is None:
                 due = monotonic() + PATIENCE_S
             yield from whole
         if not chunk:
             break
-    if unpacker and not unpacker.is_whole:
+    if not plain.is_whole:
         raise EOFError
     yield from lines.rest()
 

@@ -1,7 +1,7 @@
-"""A gzip stream unpacked as it comes, in parts of bounded size."""
+"""Gzip streams unpacked as they come, in parts of bounded size."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -20,6 +20,10 @@ class Unpacker:
         """What the next bytes hold, nothing where a member begins or ends; zlib.error if damaged."""
         while chunk:
             if self._member.eof:
+                # As gzip does: some programs fill the last block of a file.
+                chunk = chunk.lstrip(b"\0")
+                if not chunk:
+                    return
                 self._member = zlib.decompressobj(_GZIP)
                 self.members += 1
             yield self._member.decompress(chunk, _PART)
@@ -29,3 +33,29 @@ class Unpacker:
     def is_whole(self) -> bool:
         """Whether the stream may end here."""
         return self._member.eof
+
+
+class Plain:
+    """The text of a stream, which is unpacked where its first bytes say gzip."""
+
+    def __init__(self) -> None:
+        self._begun: bytes | None = b""
+        self._unpacker: Unpacker | None = None
+
+    def parts(self, chunk: bytes) -> Iterable[bytes]:
+        """What the next bytes say, of which the last are none; zlib.error where they are damaged."""
+        if self._begun is not None:
+            chunk = self._begun + chunk
+            if chunk == GZIP_MAGIC[:1] and not self._begun:
+                # Too little yet to say.
+                self._begun = chunk
+                return ()
+            self._begun = None
+            if chunk.startswith(GZIP_MAGIC):
+                self._unpacker = Unpacker()
+        return self._unpacker.parts(chunk) if self._unpacker else (chunk,)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the stream may end here."""
+        return self._unpacker is None or self._unpacker.is_whole

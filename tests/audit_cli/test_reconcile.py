@@ -96,6 +96,7 @@ def test_a_list_without_a_key_is_compared_only_where_it_is_said_whose_it_is(keyl
 
     unsaid = keyledger("reconcile", "-", stdin="external_id,state\n")
     said = keyledger("reconcile", "-", "--source", "keyledger", stdin="external_id,state\n")
+    keyledger.well("reconcile", "-", "--partial", stdin="external_id,state\n")
 
     assert (unsaid.status, unsaid.out) == (1, "")
     assert "nothing was compared" in unsaid.err

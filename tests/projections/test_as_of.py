@@ -269,10 +269,19 @@ def test_days_that_are_over_are_taken_over_and_all_else_is_counted(
     catch_up(office.database)
     monkeypatch.setattr(module, "PARALLEL_FROM", 1)
     monkeypatch.setattr(module, "WORKERS", workers)
+    counted_from: list[int] = []
+
+    def filled(source: Database, target: Target, extent: Extent, *more: Any) -> None:  # noqa: ANN401
+        counted_from.append(extent.first_day)
+        fill(source, target, extent, *more)
+
+    monkeypatch.setattr(past, "fill", filled)
 
     by_rows = [seen_in(office, at, project_past(office.database, at, last)) for at in moments]
 
     assert by_rows == by_events
+    is_file = office.database.dialect.name == "sqlite"
+    assert counted_from == [(at + 1) // DAY if is_file else 0 for at in moments]
 
 
 def test_rows_that_move_on_meanwhile_are_not_taken_over(

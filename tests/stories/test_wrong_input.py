@@ -392,6 +392,16 @@ def test_who_is_let_in_has_an_address(keyledger: Door) -> None:
 
 
 @pytest.mark.sqlite_only(reason="a file")
+def test_a_link_that_leads_nowhere_yet_names_the_new_ledger(empty: Door) -> None:
+    Path(empty.address).symlink_to(empty.folder / "elsewhere.db")
+
+    empty.well("init", "acme")
+
+    assert (empty.folder / "elsewhere.db").stat().st_mode & 0o777 == 0o600
+    empty.well("key", "list")
+
+
+@pytest.mark.sqlite_only(reason="a file")
 def test_a_new_ledger_is_for_nobody_else(empty: Door) -> None:
     empty.process("init", "acme", through=("sh", "-c", 'umask 022; "$@"', "sh"))
 

@@ -91,15 +91,35 @@ def test_who_asks_for_it_is_woken_again_and_again_while_nothing_comes(pipe: tupl
     assert b"a" in list(lines)
 
 
-@pytest.mark.parametrize("size", [2, 7, 10_000])
+@pytest.mark.parametrize("size", [1, 2, 7, 10_000])
 def test_what_comes_packed_is_unpacked_as_it_comes(pipe: tuple[BinaryIO, int], size: int) -> None:
     stream, writer = pipe
-    packed = gzip.compress(b"a\nb\n") + gzip.compress(b"") + gzip.compress(b"c")
-    for start in range(0, len(packed), size):
-        os.write(writer, packed[start : start + size])
+    # A member of nothing, and at the end the zeros that fill a block.
+    packed = gzip.compress(b"a\nb\n") + gzip.compress(b"") + gzip.compress(b"c") + bytes(9)
+
+    def write() -> None:
+        for start in range(0, len(packed), size):
+            os.write(writer, packed[start : start + size])
+            time.sleep(0.001)
+        os.close(writer)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    lines = list(lines_as_they_come(stream, LIMIT))
+    thread.join()
+
+    assert [line for line in lines if line is not Flush.NOW] == [b"a", b"b", b"c"]
+
+
+@pytest.mark.parametrize("text", [b"", b"a", b"\x1f", b"\x1fa", b"\x1f\n"])
+def test_what_only_begins_as_if_it_were_packed_is_taken_as_it_is(
+    pipe: tuple[BinaryIO, int], text: bytes
+) -> None:
+    stream, writer = pipe
+    os.write(writer, text)
     os.close(writer)
 
-    assert list(lines_as_they_come(stream, LIMIT)) == [b"a", b"b", b"c"]
+    assert list(lines_as_they_come(stream, LIMIT)) == [line for line in text.split(b"\n") if line]
 
 
 @pytest.mark.parametrize(("rest", "error"), [(b"", EOFError), (b"no gzip at all", zlib.error)])
