@@ -34,18 +34,11 @@ def init(
     from audit_cli.session import default_ledger, login, settings_of
     from ledger.database import open_database
     from ledger.events import MemberDetails
-    from ledger.organization import validate_address, validate_email, validate_organization_name
-    from ledger.secret import check_prefix
 
     user = login()
     details = MemberDetails(admin or user, user)
     # Before the file is made, so that a typing error leaves nothing behind.
-    validate_organization_name(organization)
-    if admin is None:
-        validate_email(user)
-    else:
-        validate_address(admin)
-    check_prefix(prefix)
+    _check(organization, admin, user, prefix)
     # A server that is named is for later: here the ledger is made that is named beside it, or one's own.
     settings = settings_of(options)
     if settings.url == str(default_ledger()):
@@ -64,6 +57,18 @@ def init(
     console.note(
         "Next: `keyledger key create NAME` makes a key, `keyledger member add EMAIL` lets others in."
     )
+
+
+def _check(organization: str, admin: str | None, user: str, prefix: str) -> None:
+    from ledger.organization import validate_address, validate_email, validate_organization_name
+    from ledger.secret import check_prefix
+
+    validate_organization_name(organization)
+    if admin is None:
+        validate_email(user)
+    else:
+        validate_address(admin)
+    check_prefix(prefix)
 
 
 def _founded(database: "Database", name: str, admin: "MemberDetails", prefix: str) -> "Organization":

@@ -48,7 +48,7 @@ class PlainUses(msgspec.Struct, frozen=True):
 
     moments: Sequence[int]
     tails: Sequence[bytes]
-    new: Sequence[Tail] = ()
+    new: Sequence[Tail]
 
     @property
     def keys(self) -> list[bytes]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, select
 
 from ledger.database import Database, open_database
 from projections.catch_up import OnProgress, catch_up
-from projections.rebuild import Extent, Target, fill
+from projections.filling import Extent, Target, fill
 from projections.tables import TABLES
 
 READ_AT_ONCE = 5_000

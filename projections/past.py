@@ -13,9 +13,9 @@ from projections import rows
 from projections.as_of import clip
 from projections.attached import take_in
 from projections.catch_up import OnProgress
+from projections.filling import LIVES_AT_ONCE, Extent, Target, fill, fill_lives
 from projections.held import held_rows
 from projections.key_row import KeyFact
-from projections.rebuild import LIVES_AT_ONCE, Extent, Target, fill, fill_lives
 from projections.settled import first_day_untold, take_over
 from projections.stretch import NO_USE, meaning_of, select_events
 from projections.tables import TABLES

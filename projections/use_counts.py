@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import msgspec
 
 from ledger.use_scan import Row, ScannedUse, decode_uses
 from ledger.use_shape import PlainUses, Tail, plain_uses
+from projections.numbering import SHIFT, Numbering, Ordered, in_order
 from projections.tallies import Piece, Span, Tallies
 
 DAY_US = 86_400_000_000
@@ -17,27 +18,16 @@ USE_TABLES = (USAGE, DAYS, ADDRESSES)
 
 # How many groups may be held, at about 170 bytes each.
 TOTALS_HELD = 600_000
-# And how many tails, at about 350 bytes.
+# And how many tails, at about 430 bytes with what they are part of.
 TAILS_HELD = 200_000
 DAY_ROWS_HELD = 120_000
 
 _encode = msgspec.msgpack.Encoder().encode
 
-N = TypeVar("N")
 Spans: TypeAlias = Sequence[Sequence[int]]
 
-_SHIFT = 32
 # Where the state of a use has its first moment, after the byte that says how many fields there are.
 _MOMENT = slice(1, 10)
-_LOW = (1 << _SHIFT) - 1
-
-
-class _Numbering(dict[N, int]):
-    """Numbers things as they are met: a number takes less room in a group than the thing itself."""
-
-    def __missing__(self, thing: N) -> int:
-        number = self[thing] = len(self)
-        return number
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -114,7 +104,7 @@ class UseCounts:
             at = self._past.at
             spans = [span if span[2] <= at else (*span[:2], span[1], 1, 0) for span in told]
         self.latest_at = max(self.latest_at, *(span[2] for span in spans))
-        keys = [self._keys[use.key_id] << _SHIFT for use in uses]
+        keys = [self._keys[use.key_id] << SHIFT for use in uses]
         if USAGE in self._tables:
             self._take_usage(keys, uses, spans)
         if ADDRESSES in self._tables:
@@ -151,7 +141,7 @@ class UseCounts:
     def _meet(self, tails: Sequence[Tail]) -> None:
         """Note by whom and from where the uses are that say this."""
         callers, addresses = self._callers, self._addresses
-        keys = [self._keys[said.key_id] << _SHIFT for said in tails]
+        keys = [self._keys[said.key_id] << SHIFT for said in tails]
         self._called += [
             key | callers[said.service, said.caller or ""] for key, said in zip(keys, tails, strict=True)
         ]
@@ -212,14 +202,14 @@ class UseCounts:
             yield from tallies.pieces(DAYS, places, [[day] * len(keys), keys])
 
     def _hand_out_totals(self) -> Iterator[Piece]:
-        keys, callers = _Ordered(self._keys), _Ordered(self._callers)
-        addresses = _Ordered(self._addresses)
+        keys, callers = Ordered(self._keys), Ordered(self._callers)
+        addresses = Ordered(self._addresses)
         usage, by_address = self._usage, self._by_address
         self._forget_totals()
-        places, key_column, called = _in_order(usage, keys, callers)
+        places, key_column, called = in_order(usage, keys, callers)
         services, names = zip(*called, strict=True) if called else ((), ())
         yield from usage.pieces(USAGE, places, [key_column, services, names])
-        places, key_column, came = _in_order(by_address, keys, addresses)
+        places, key_column, came = in_order(by_address, keys, addresses)
         yield from by_address.pieces(ADDRESSES, places, [key_column, came])
 
     def _forget_tails(self) -> None:
@@ -229,42 +219,11 @@ class UseCounts:
         self._came: list[int | None] = []
 
     def _forget_totals(self) -> None:
-        self._keys: _Numbering[bytes] = _Numbering()
-        self._callers: _Numbering[tuple[str, str]] = _Numbering()
-        self._addresses: _Numbering[str] = _Numbering()
+        self._keys: Numbering[bytes] = Numbering()
+        self._callers: Numbering[tuple[str, str]] = Numbering()
+        self._addresses: Numbering[str] = Numbering()
         self._usage: Tallies[int] = Tallies()
         self._by_address: Tallies[int] = Tallies()
-
-
-class _Ordered:
-    """Things in their order, and of each number its thing's place there."""
-
-    def __init__(self, numbering: "_Numbering[Any]") -> None:
-        things = list(numbering)
-        order = sorted(range(len(things)), key=things.__getitem__)
-        self.things = [things[number] for number in order]
-        self.ranks = [0] * len(things)
-        for rank, number in enumerate(order):
-            self.ranks[number] = rank
-
-
-def _in_order(
-    tallies: Tallies[int], keys: _Ordered, others: _Ordered
-) -> tuple[list[int], list[Any], list[Any]]:
-    """The places of groups in the order of the two things that make each, and these two, as columns.
-
-    Numbers are compared far sooner than things: each is made of two ranks and the place.
-    """
-    of_key, of_other = keys.ranks, others.ranks
-    order = sorted(
-        [
-            (of_key[group >> _SHIFT] << _SHIFT | of_other[group & _LOW]) << _SHIFT | place
-            for group, place in tallies.placed()
-        ]
-    )
-    places = [number & _LOW for number in order]
-    key_column = [keys.things[number >> 2 * _SHIFT] for number in order]
-    return places, key_column, [others.things[number >> _SHIFT & _LOW] for number in order]
 
 
 def _by_day(span: Sequence[int]) -> tuple[tuple[int, Sequence[int]], ...]:

@@ -32,12 +32,11 @@ from ledger.moments import LATEST
 from ledger.observation import Coverage, Observation, UsageSummary
 from ledger.usage import Use
 from ledger.verdict import Presented
-from projections import past
-from projections import rebuild as module
+from projections import filling, past
 from projections.as_of import clip
 from projections.catch_up import catch_up
+from projections.filling import Extent, Target, fill
 from projections.past import project_past
-from projections.rebuild import Extent, Target, fill
 from projections.view import View, open_view
 from tests.office import DAY, HOUR, START, Office, shown
 from tests.place import Place, plain
@@ -267,8 +266,8 @@ def test_days_that_are_over_are_taken_over_and_all_else_is_counted(
     moments = [START // DAY * DAY + n * DAY + more for n in (0, 1, 5, 12) for more in (-1, 0, 7 * HOUR)]
     by_events = [seen_in(office, at, project_past(office.database, at, last)) for at in moments]
     catch_up(office.database)
-    monkeypatch.setattr(module, "PARALLEL_FROM", 1)
-    monkeypatch.setattr(module, "WORKERS", workers)
+    monkeypatch.setattr(filling, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(filling, "WORKERS", workers)
     counted_from: list[int] = []
 
     def filled(source: Database, target: Target, extent: Extent, *more: Any) -> None:  # noqa: ANN401

@@ -16,8 +16,8 @@ from ledger.errors import LedgerCorrupt, LedgerUnavailable
 from ledger.intake import Item
 from ledger.usage import Use
 from projections import catch_up as catching_up
-from projections import rebuild as module
-from projections import tallies, use_counts, use_crew, use_task
+from projections import filling, tallies, use_counts, use_crew, use_task
+from projections import rebuild as swapping
 from projections.catch_up import catch_up, status
 from projections.difference import differences
 from projections.rebuild import rebuild
@@ -38,8 +38,8 @@ from tests.projections.test_catch_up import dump
 @pytest.fixture
 def in_parallel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let processes of their own count even a few uses."""
-    monkeypatch.setattr(module, "PARALLEL_FROM", 1)
-    monkeypatch.setattr(module, "WORKERS", 3)
+    monkeypatch.setattr(filling, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(filling, "WORKERS", 3)
 
 
 def busy(office: Office, keys: int = 12, uses: int = 300) -> None:
@@ -222,13 +222,14 @@ def test_counting_processes_load_neither_sqlalchemy_nor_the_command_line() -> No
 REBUILDING = """
 import sys
 from ledger.database import open_database
-from projections import rebuild as module
+from projections import filling
+from projections.rebuild import rebuild
 
-module.PARALLEL_FROM, module.WORKERS = 1, 2
+filling.PARALLEL_FROM, filling.WORKERS = 1, 2
 database = open_database(sys.argv[1])
 while True:
     print("again", flush=True)
-    module.rebuild(database)
+    rebuild(database)
 """
 
 
@@ -264,8 +265,8 @@ def test_much_to_catch_up_with_is_built_anew(office: Office, monkeypatch: pytest
 def test_what_arrives_during_a_rebuild_is_in_its_rows(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SWAP_SIZE", 5)
-    monkeypatch.setattr(module, "BATCH_SIZE", 7)
+    monkeypatch.setattr(swapping, "SWAP_SIZE", 5)
+    monkeypatch.setattr(swapping, "BATCH_SIZE", 7)
     busy(office)
 
     def more(_position: int, _goal: int) -> None:
