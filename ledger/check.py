@@ -97,7 +97,7 @@ class Records:
         self._recorder = recorder
         self._random_bytes = random_bytes
         self._tried: dict[int, EventRow] = {}
-        # Denials have no ids, so of a try that counted some the transaction is looked for.
+        # Denials have no ids, so of a try that counted some the mark that it left is looked for.
         self._counting: dict[object, set[int]] = {}
 
     def store(
@@ -119,11 +119,11 @@ class Records:
         }
         rows = self._rows(uses)
         if denials:
-            self._counting[self._recorder.database.dialect.mark(connection)] = set(denials)
+            self._counting[self._recorder.database.dialect.mark(connection, now)] = set(denials)
             rows += record_denials(connection, denials.values())
         if rows:
             self._recorder.append(connection, rows)
-        elif not denials:
+        elif not (denials or stored or counted):
             count_nowhere(connection, self._recorder.database.dialect, now)
 
     def _rows(self, uses: Mapping[int, KeyUsed]) -> list[EventRow]:

@@ -78,11 +78,11 @@ class Dialect(Protocol):
     def confirm(self, connection: Connection) -> None:
         """Let this transaction's commit mean that all commits before it are as durable as it."""
 
-    def touch(self, connection: Connection) -> None:
+    def touch(self, connection: Connection, now: int) -> None:
         """Let this transaction's commit go to the disk though it changes nothing."""
 
-    def mark(self, connection: Connection) -> object:
-        """What tells this write again if its answer is lost; None where no answer ever is."""
+    def mark(self, connection: Connection, now: int) -> object:
+        """Leave with this write what tells it again if its answer is lost; None where no answer ever is."""
 
     def was_committed(self, connection: Connection, mark: object) -> bool:
         """Whether an earlier write that was marked so took effect."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from secrets import token_bytes
 from struct import Struct
 from typing import Any, LiteralString, Self, cast
 
@@ -11,16 +12,13 @@ from sqlalchemy import Connection, Engine, exc
 
 from ledger.bytea_array import ByteaArray
 from ledger.dialect import LOCK_TIMEOUT_S, EventRow, Lock, OnWait
+from ledger.ids import ID_BYTES
 
 # Locks of this ledger alone, though a database may hold several, each in its schema.
 _LOCK = "SELECT pg_advisory_xact_lock(%s::bigint << 32 | 'events'::regclass::oid::bigint)"
 _LOCK_SCHEMA = (
     "SELECT pg_advisory_xact_lock(%s, pg_catalog.hashtext(pg_catalog.current_schema()::pg_catalog.text))"
 )
-# With the lock the number of the transaction, by which the server knows later what became of it.
-_NUMBERED = "SELECT pg_catalog.txid_current() FROM ({}) AS locked"
-_STATUS = """
-    SELECT CASE WHEN %(number)s < pg_catalog.txid_current() THEN pg_catalog.txid_status(%(number)s) END"""
 
 _COPY = """
     COPY events (position, originator_id, originator_version, topic, state) FROM STDIN (FORMAT binary)"""
@@ -49,11 +47,18 @@ _STANDING = """
     SELECT found.* FROM unnest(%b::bytea[]) AS asked (id) CROSS JOIN LATERAL
         (SELECT originator_id, topic, state FROM events WHERE originator_id = asked.id LIMIT 1) AS found"""
 
-# Goes to the log as a denial that is counted does, and takes as long: it is planned and looked for alike.
-_TOUCH = """
-    WITH counted AS (UPDATE denied_uses SET count = count + 1 WHERE stream_id = '' RETURNING 1)
-    SELECT pg_catalog.pg_logical_emit_message(true, 'keyledger', '')
-    FROM (SELECT count(*) FROM counted) AS found"""
+# A connection's own row among the denials that are counted. Nobody else writes it, and a lost answer ends its
+# connection, so what that wrote last stands. What is indexed changes seldom, as a write is dearer then.
+_MARK = """
+    INSERT INTO denied_uses (stream_id, ends_at, count, first_at, last_at, state)
+    VALUES (%(name)b, %(ends_at)s, 0, %(number)s, 0, '')
+    ON CONFLICT (stream_id) DO UPDATE SET first_at = excluded.first_at,
+        ends_at = CASE WHEN denied_uses.ends_at - %(now)s < %(least)s
+                       THEN excluded.ends_at ELSE denied_uses.ends_at END"""
+_MARKED = "SELECT first_at FROM denied_uses WHERE stream_id = %(name)b"
+# Longer than anybody tries again.
+_LEAST_KEPT_US = 30 * 60 * 1_000_000
+_KEPT_US = 2 * _LEAST_KEPT_US
 
 _DAMAGED_REMEDY = "the database is damaged; restore it from a backup"
 _REMEDIES = {
@@ -72,7 +77,7 @@ _REMEDIES = {
     "55P03": f"another process held the ledger for {LOCK_TIMEOUT_S} seconds; try again",
 }
 _LOST = ("08", "57P", "25006")
-_NUMBER = "transaction"
+_MARKS = "marks"
 _DAMAGED = ("XX001", "XX002")
 
 _GUARDS = (
@@ -123,8 +128,7 @@ class Postgresql:
     def transaction(self, engine: Engine, lock: Lock) -> Iterator[Connection]:
         statement = _LOCK_SCHEMA if lock is Lock.SCHEMA else _LOCK
         with engine.begin() as connection:
-            found = connection.exec_driver_sql(_NUMBERED.format(statement), (int(lock),))
-            connection.info[_NUMBER] = found.scalar_one()
+            connection.exec_driver_sql(statement, (int(lock),))
             yield connection
 
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
@@ -156,14 +160,20 @@ class Postgresql:
         """Write to the log: a commit that wrote nothing would not wait for a synchronous standby."""
         connection.exec_driver_sql("SELECT pg_catalog.pg_logical_emit_message(true, 'keyledger', '')")
 
-    def touch(self, connection: Connection) -> None:
-        connection.exec_driver_sql(_TOUCH)
+    def touch(self, connection: Connection, now: int) -> None:
+        """Leave a mark, as is done for a denial that is counted: no watch tells them apart."""
+        self.mark(connection, now)
 
-    def mark(self, connection: Connection) -> object:
-        return connection.info[_NUMBER]
+    def mark(self, connection: Connection, now: int) -> object:
+        name, number = connection.info.get(_MARKS) or (token_bytes(ID_BYTES), 0)
+        connection.info[_MARKS] = mark = (name, number + 1)
+        values = {"name": name, "number": number + 1, "ends_at": now + _KEPT_US}
+        connection.exec_driver_sql(_MARK, values | {"now": now, "least": _LEAST_KEPT_US})
+        return mark
 
     def was_committed(self, connection: Connection, mark: object) -> bool:
-        return connection.exec_driver_sql(_STATUS, {"number": mark}).scalar() == "committed"
+        name, number = cast("tuple[bytes, int]", mark)
+        return connection.exec_driver_sql(_MARKED, {"name": name}).scalar() == number
 
     def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
         driver: psycopg.Connection[Any] = cast("Any", connection.connection.driver_connection)

@@ -59,8 +59,6 @@ _GUARDS = (
        BEGIN SELECT RAISE(ABORT, 'events are immutable: DELETE is refused'); END""",
 )
 
-_COUNT_NOWHERE = "UPDATE denied_uses SET count = count + 1 WHERE stream_id = x''"
-
 
 class Sqlite:
     """SQLite in WAL mode: a write begins IMMEDIATE and is on disk once committed (synchronous=FULL)."""
@@ -146,14 +144,11 @@ class Sqlite:
     def confirm(self, connection: Connection) -> None:
         """Nothing: what another connection can see is on disk."""
 
-    def touch(self, connection: Connection) -> None:
-        driver = driver_of(connection)
-        # Looked for as a denial that is counted is; of a table, only what differs would be written.
-        driver.execute(_COUNT_NOWHERE)
-        # A number in the file's head, which is ours to use.
-        driver.execute("PRAGMA user_version = 1")
+    def touch(self, connection: Connection, now: int) -> None:  # noqa: ARG002 - nothing is kept of it
+        # A number in the file's head, which is ours to use; of a table, only what differs would be written.
+        driver_of(connection).execute("PRAGMA user_version = 1")
 
-    def mark(self, connection: Connection) -> None:
+    def mark(self, connection: Connection, now: int) -> None:
         """Nothing: whoever commits here hears of it."""
 
     def was_committed(self, _connection: Connection, _mark: object) -> bool:

@@ -83,8 +83,10 @@ def recount(address: str) -> Recount:
             found.events += 1
             assert position == found.events, f"position {position} is the {found.events}th"
             found.take(stream_id, version, topic, msgspec.msgpack.decode(state))
-        for stream_id, count in connection.execute("SELECT state, count FROM denied_uses"):
-            found.denials[msgspec.msgpack.decode(stream_id)[5]] += count
+        # What has no state is a mark that a connection has left.
+        for state, count in connection.execute("SELECT state, count FROM denied_uses"):
+            if state:
+                found.denials[msgspec.msgpack.decode(state)[5]] += count
     return found
 
 

@@ -8,14 +8,18 @@ from contextlib import suppress
 from datetime import timedelta
 from random import Random
 
+import msgspec
 import pytest
+from sqlalchemy import Connection
 
 from ledger.check import Hearing, Records
+from ledger.errors import LedgerUnavailable
 from ledger.events import KeyUseDenied
 from ledger.key_terms import CreatedKey
 from ledger.secret import Peppers
 from ledger.verdict import Presented, Reason, question
-from tests.place import Place
+from tests.faults.server import own_server
+from tests.place import Place, plain
 from tests.world import World
 
 ASKED = 3
@@ -31,7 +35,11 @@ def world() -> Iterator[World]:
 
 @pytest.fixture
 def revoked(world: World) -> CreatedKey:
-    created = world.create()
+    return revoked_key(world)
+
+
+def revoked_key(world: World, name: str = "first") -> CreatedKey:
+    created = world.create(name)
     world.ledger.revoke_key(world.org, world.admin, world.credential(created.id))
     return created
 
@@ -56,6 +64,20 @@ def test_what_an_earlier_try_has_counted_is_not_counted_again(world: World, revo
     assert denied(world) == 2 * ASKED
 
 
+def test_what_an_earlier_try_has_counted_is_known_whoever_counts_meanwhile(
+    world: World, revoked: CreatedKey
+) -> None:
+    heard = hearing(world, revoked)
+    heard.answers()
+    # A lost answer ends its connection.
+    world.database.engine.dispose()
+    for key in (revoked, revoked_key(world, "second")):
+        hearing(world, key).answers()
+    heard.answers(1)
+
+    assert denied(world) == 3 * ASKED
+
+
 def test_what_an_earlier_try_has_not_committed_is_counted(world: World, revoked: CreatedKey) -> None:
     hearing(world, revoked).answers()
     (event,) = world.told(KeyUseDenied)
@@ -69,3 +91,57 @@ def test_what_an_earlier_try_has_not_committed_is_counted(world: World, revoked:
             records.store(connection, [event], world.clock())
 
     assert denied(world) == ASKED + 1
+
+
+def test_what_a_killed_server_forgot_is_counted_though_its_next_transaction_has_the_same_number() -> None:
+    with own_server() as server:
+        world = World(server.address)
+        first, second = revoked_key(world), revoked_key(world, "second")
+        for key in (first, second):
+            hearing(world, key).answers()
+        event = next(each for each in world.told(KeyUseDenied) if each.key_id == first.id)
+        records = Records(world.ledger.recorder, Random(4).randbytes)
+
+        numbers = []
+        with suppress(LedgerUnavailable), world.database.write() as connection:
+            records.store(connection, [event], world.clock())
+            numbers.append(number_of_transaction(connection))
+            server.kill()
+        server.start()
+        with world.database.write() as connection:
+            numbers.append(number_of_transaction(connection))
+            Records(world.ledger.recorder, Random(5).randbytes).store(
+                connection, [msgspec.structs.replace(event, key_id=second.id)], world.clock()
+            )
+        with world.database.write() as connection:
+            records.store(connection, [event], world.clock())
+
+        assert len(set(numbers)) == 1
+        assert denied(world) == 2 * ASKED + 2
+        world.database.close()
+
+
+def number_of_transaction(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT txid_current()").scalar_one())
+
+
+def test_marks_are_kept_as_long_as_anybody_may_ask_for_them(world: World, revoked: CreatedKey) -> None:
+    def marks() -> int:
+        with plain(world.address) as connection:
+            (found,) = connection.execute("SELECT count(*) FROM denied_uses WHERE state = ''").fetchone()
+        return int(found)
+
+    heard = [hearing(world, revoked)]
+    heard[0].answers()
+    for minutes in (20, 40, 20):
+        world.clock.advance(timedelta(minutes=minutes))
+        heard.append(hearing(world, revoked))
+        heard[-1].answers()
+    world.database.engine.dispose()
+    heard[-1].answers(1)
+    assert marks() == 1
+    assert denied(world) == len(heard) * ASKED
+
+    world.clock.advance(timedelta(hours=1))
+    world.ledger.settle()
+    assert marks() == 0
