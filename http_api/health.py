@@ -27,8 +27,9 @@ async def healthz() -> Response:
     return answer(Health())
 
 
-@route(router, READINESS, Answer(200, Health, "The ledger can be reached.", Health()))
+@route(router, READINESS, Answer(200, Health, "The ledger can be used.", Health()))
 def readyz(desk: DeskAtHand) -> Response:
-    """For whoever sends requests here: 503 while the ledger cannot be reached."""
+    """For whoever sends requests here: 503 while the ledger cannot be reached, or is damaged."""
     check_schema(desk.database)
+    desk.ledger.recorder.max_notification_id()
     return answer(Health())

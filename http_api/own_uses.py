@@ -2,7 +2,8 @@
 
 The first of a key from an address in a minute is on disk before the answer. The rest of that minute is
 counted and stored as one use once the minute is over, or at the end of the process: a process that is killed
-loses the count of a minute, never the use.
+loses the count of a minute, never the use. What cannot be stored is kept for as long as the process runs; one
+that is stopped so that its ledger can be restored loses it, too.
 """
 
 import threading
@@ -11,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from ledger.actor import Actor
-from ledger.errors import LedgerCorrupt, LedgerUnavailable
+from ledger.errors import KeyledgerError, LedgerUnavailable
 from ledger.events import Authentication, Role
 from ledger.ledger import Ledger
 from ledger.secret import Secret
@@ -64,13 +65,21 @@ class OwnUses:
             over = [place for place, each in self._pending.items() if everything or each.ends_at <= now]
             done = [*self._left, *((place, self._pending.pop(place)) for place in over)]
             self._left = []
-        for number, (place, counted) in enumerate(done):
+        left: list[tuple[_Place, _Counted]] = []
+        why: KeyledgerError | None = None
+        for place, counted in done:
             try:
-                self._store(place, counted)
-            except (LedgerUnavailable, LedgerCorrupt):
-                with self._lock:
-                    self._left = [*done[number:], *self._left][:MAX_PENDING]
-                raise
+                # Where nothing can be reached, each would wait for it anew.
+                if not isinstance(why, LedgerUnavailable):
+                    self._store(place, counted)
+                    continue
+            except KeyledgerError as error:
+                why = error
+            left.append((place, counted))
+        if why is not None:
+            with self._lock:
+                self._left = [*left, *self._left][:MAX_PENDING]
+            raise why
 
     def count(self, verdict: Verdict, source_ip: str | None) -> bool:
         """Whether counting the use was enough; the first of a minute is to be recorded at once."""

@@ -26,6 +26,8 @@ from ledger.secret import mask_secrets
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:keyledger:problem:"
 RETRY_AFTER_S = 1
+# Nobody restores a ledger sooner.
+RETRY_DAMAGED_AFTER_S = 60
 
 
 class ProblemKind(Enum):
@@ -53,7 +55,7 @@ class ProblemKind(Enum):
     TOO_MANY_REQUESTS = ("too-many-requests", 429, "The key asks too often")
     HEAD_TOO_LARGE = ("head-too-large", 431, "The header fields are too large")
     DEFECT = ("defect", 500, "Something failed that should not")
-    UNAVAILABLE = ("unavailable", 503, "The ledger cannot be reached")
+    UNAVAILABLE = ("unavailable", 503, "The ledger cannot be used now")
     OVERLOADED = ("overloaded", 503, "The server has too much to do")
 
     def __init__(self, slug: str, status: int, title: str) -> None:
@@ -135,7 +137,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, LedgerUnavailable):
         return unavailable()
     if isinstance(error, LedgerCorrupt):
-        return unavailable("the server's ledger is damaged; its operator must restore it from a backup")
+        damaged = "the server's ledger is damaged; its operator must restore it from a backup"
+        return unavailable(damaged, RETRY_DAMAGED_AFTER_S)
     if isinstance(error, Overloaded):
         return Problem(ProblemKind.OVERLOADED, str(error), {"Retry-After": str(RETRY_AFTER_S)})
     return Problem(
@@ -143,9 +146,9 @@ def problem_of(error: Exception) -> Problem:
     )
 
 
-def unavailable(detail: str = OUT_OF_REACH) -> Problem:
+def unavailable(detail: str = OUT_OF_REACH, retry_after_s: int = RETRY_AFTER_S) -> Problem:
     """The ledger is out of reach; why is the operator's business and stands in the log."""
-    return Problem(ProblemKind.UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
+    return Problem(ProblemKind.UNAVAILABLE, detail, {"Retry-After": str(retry_after_s)})
 
 
 def problem_of_status(status: int, headers: Mapping[str, str] | None) -> Problem:

@@ -1,6 +1,5 @@
 """What a process counted of the uses of its callers' keys, where the ledger cannot take it."""
 
-import sqlite3
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -9,9 +8,10 @@ import pytest
 
 from http_api.own_uses import OwnUses
 from http_api.problems import problem_of
-from ledger.errors import LedgerCorrupt
+from ledger.errors import LedgerCorrupt, NotFound
 from ledger.events import KeyUsed
 from ledger.verdict import Verdict
+from tests.damage import damaged
 from tests.world import World
 
 
@@ -40,12 +40,16 @@ def test_what_was_counted_outlives_a_damaged_ledger_that_is_restored(world: Worl
     assert "damaged; its operator must restore it" in problem.detail
 
 
-def damaged(file: Path) -> bytes:
-    """The file with the root of its events overwritten."""
-    with sqlite3.connect(file) as connection:
-        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'").fetchone()
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
-    connection.close()
-    content = bytearray(file.read_bytes())
-    content[(page - 1) * size : page * size] = b"\xff" * size
-    return bytes(content)
+def test_one_count_that_cannot_be_stored_holds_up_no_other(world: World) -> None:
+    keys = [world.create(name).id for name in ("first", "second", "third")]
+    counts = OwnUses(world.ledger)
+    for organization, key_id in zip(("acme", "nobody", "acme"), keys, strict=True):
+        for _ in range(4):
+            counts.count(Verdict(True, organization=organization, key_id=key_id), None)  # noqa: FBT003 - a field
+    world.clock.advance(timedelta(minutes=1))
+
+    for _ in range(2):
+        with pytest.raises(NotFound, match="nobody"):
+            counts.flush()
+
+    assert sorted(use.key_id for use in world.told(KeyUsed)) == sorted([keys[0], keys[2]])
