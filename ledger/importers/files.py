@@ -87,9 +87,14 @@ class _Metered(io.FileIO):
     def __init__(self, path: Path, progress: Callable[[int], None] | None) -> None:
         super().__init__(path)
         self._progress = progress
+        self._is_new = True
 
     def readinto(self, buffer: "WriteableBuffer") -> int | None:
         count = super().readinto(buffer)
+        if self._is_new and count == 1:
+            # A pipe may bring one byte first, and of two it is known whether they are gzip's.
+            count += super().readinto(memoryview(buffer)[1:]) or 0
+        self._is_new = False
         if self._progress and count:
             self._progress(count)
         return count

@@ -1,6 +1,9 @@
 import gzip
 import io
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -69,6 +72,25 @@ def test_gzip_is_told_by_its_first_bytes_and_progress_counts_the_bytes_on_disk(
     # then
     assert content == CONTENT
     assert sum(seen) == file.stat().st_size
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_gzip_is_told_though_a_pipe_brings_one_byte_first(tmp_path: Path, *, packed: bool) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    sent = gzip.compress(CONTENT) if packed else CONTENT
+
+    def send() -> None:
+        with pipe.open("wb", buffering=0) as writing:
+            writing.write(sent[:1])
+            sleep(0.1)
+            writing.write(sent[1:])
+
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(send)
+        with open_file(pipe) as file:
+            assert file.read() == CONTENT
+        sending.result()
 
 
 @pytest.mark.parametrize(
