@@ -96,7 +96,7 @@ def scan(options: Options, asked: ScanOptions) -> None:
         result = _looked_up(options, sweep, asked)
     if result.reaches(asked.fail_on):
         raise typer.Exit(FINDINGS)
-    if result.haul.unreadable_count:
+    if result.haul.unreadable_count or result.doubt:
         raise typer.Exit(COULD_NOT)
 
 

@@ -27,11 +27,11 @@ def require_peppers(connection: Connection, peppers: Peppers, now: int) -> None:
 
 def _peppers_in_use(connection: Connection, now: int) -> set[str]:
     keys = credentials.c
-    ends = (func.coalesce(end, LATEST) for end in (keys.expires_at, keys.overlap_ends_at))
+    # One that has expired may be given another end.
     may_be_used = [
         keys.fingerprint.is_not(None),
         keys.state != KeyState.REVOKED,
-        *(end > now for end in ends),
+        func.coalesce(keys.overlap_ends_at, LATEST) > now,
     ]
     creation = (events.c.originator_version == 1) & (events.c.topic == KeyCreated.topic)
     query = (

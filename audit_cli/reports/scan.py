@@ -63,6 +63,8 @@ def _lines(result: ScanResult) -> Iterator[str]:
         yield _headline(key)
         yield from _places(key.places)
     whose = "a secret" if result.organization is None else f"a secret of no key of {result.organization}"
+    if result.doubt:
+        whose += " that can be recognized"
     for stray in result.strays:
         yield f"{stray.masked}  {printable(whose)}"
         yield from _places(stray.places)
@@ -97,6 +99,7 @@ def _document(result: ScanResult) -> dict[str, Any]:
         "unreadable_count": haul.unreadable_count,
         "found": haul.found_count,
         "recorded": result.recorded,
+        "doubt": result.doubt,
         "keys": [
             {**msgspec.structs.asdict(key), "places": _told(key.places), "live": key.is_live}
             for key in result.keys

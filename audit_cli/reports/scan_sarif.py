@@ -45,11 +45,17 @@ def sarif(result: ScanResult, here: str) -> dict[str, Any]:
             {
                 "tool": {"driver": {"name": "keyledger", "version": __version__, "rules": _RULES}},
                 "automationDetails": {"id": "keyledger/scan/"},
-                "invocations": [{"executionSuccessful": result.haul.unreadable_count == 0}],
+                "invocations": [_invocation(result)],
                 "results": list(_results(result, f"{here}/")),
             }
         ],
     }
+
+
+def _invocation(result: ScanResult) -> dict[str, Any]:
+    told = [{"level": "error", "message": {"text": result.doubt}}] if result.doubt else []
+    is_whole = not (result.haul.unreadable_count or result.doubt)
+    return {"executionSuccessful": is_whole, "toolExecutionNotifications": told}
 
 
 def _results(result: ScanResult, here: str) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from random import Random
+from time import sleep
 from typing import Any
 
 import pytest
@@ -197,10 +198,17 @@ def test_without_its_pepper_no_key_is_called_nobodys(keyledger: Door, tmp_path: 
 
     checked = keyledger("check", stdin=secret)
     scanned = keyledger("scan", "-", stdin=f"{secret}\n{plain}\n")
+    unsure = keyledger("scan", "-", "--fail-on", "none", "--format", "json", stdin=secret)
+    logged = keyledger("scan", "-", "--format", "sarif", stdin=secret)
 
     assert (checked.status, checked.out) == (1, "")
     # What was found is told all the same.
     assert (scanned.status, "plain" in scanned.out) == (3, True)
+    # Nor does anything pass that may be wrong.
+    assert (unsure.status, "not at hand" in json.loads(unsure.out)["doubt"]) == (1, True)
+    (invocation,) = json.loads(logged.out)["runs"][0]["invocations"]
+    assert not invocation["executionSuccessful"]
+    assert "not at hand" in invocation["toolExecutionNotifications"][0]["message"]["text"]
     for answer in (checked, scanned):
         assert "hashed under the pepper 'a', which is not at hand" in answer.err
 
@@ -222,6 +230,22 @@ def test_the_pepper_of_a_key_that_has_ended_is_missed_by_nobody(
     peppers.write_text(f'current = "b"\n[keys]\nb = "{"02" * 32}"\n')
 
     assert keyledger("check", stdin=secret).out == "not valid: unknown\n"
+
+
+def test_the_pepper_of_an_expired_key_is_missed_as_it_may_be_given_another_end(
+    keyledger: Door, tmp_path: Path
+) -> None:
+    peppers = put(tmp_path, "peppers.toml", f'current = "a"\n[keys]\na = "{"01" * 32}"')
+    peppers.chmod(0o600)
+    keyledger.environment["KEYLEDGER_PEPPER_FILE"] = str(peppers)
+    secret = keyledger.create("billing-worker", "--expires-in", "1s")["secret"]
+    sleep(1.1)
+    assert "is expired" in keyledger("check", stdin=secret).out
+    peppers.write_text(f'current = "b"\n[keys]\nb = "{"02" * 32}"\n')
+
+    answer = keyledger("check", stdin=secret)
+
+    assert (answer.status, "the pepper 'a', which is not at hand" in answer.err) == (1, True)
 
 
 def test_an_organizations_own_prefix_is_looked_for(keyledger: Door, tmp_path: Path) -> None:
