@@ -27,12 +27,14 @@ SHORTEST_SECRET = 1 + 1 + _BODY_LENGTH + 1 + _SUM_LENGTH
 _PREFIX = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 _REST = f"_[0-9A-Za-z]{{{_BODY_LENGTH}}}_[0-9A-Za-z]{{{_SUM_LENGTH}}}"
 _SECRET = re.compile(_PREFIX.pattern + _REST, re.ASCII)
-_MIXED = "(?=[0-9a-z]*[A-Z])(?=[0-9A-Z]*[a-z])[0-9A-Za-z]{16,}"
+_MIXED = "(?=[0-9a-z]*[A-Z])(?=[0-9A-Z]*[a-z])[0-9A-Za-z]"
 # Also one that was cut off at its end or its beginning; few ids and no times have letters of both cases.
 _MUCH_OF_ONE = re.compile(
-    rf"{_SECRET.pattern}|{_PREFIX.pattern}_{_MIXED}(?:_[0-9A-Za-z]*)?"
+    rf"{_SECRET.pattern}|{_PREFIX.pattern}_{_MIXED}{{16,}}(?:_[0-9A-Za-z]*)?"
     # From where letters begin: tried within them, a long text would take time by its square.
-    rf"|(?P<end>(?<![0-9A-Za-z]){_MIXED}_[0-9A-Za-z]{{{_SUM_LENGTH}}}(?![0-9A-Za-z]))",
+    rf"|(?P<end>(?<![0-9A-Za-z])(?:{_MIXED}{{16,}}_[0-9A-Za-z]{{{_SUM_LENGTH}}}(?![0-9A-Za-z])"
+    # Names have no letters of both cases for so long.
+    rf"|{_MIXED}{{32,}}(?:_[0-9A-Za-z]*)?))",
     re.ASCII,
 )
 

@@ -28,7 +28,7 @@ def open_file(path: Path, *, create: bool) -> tuple[Engine, bool]:
     writable = access(path.parent, W_OK) and (not path.exists() or access(path, W_OK))
     if create and writable and not path.exists():
         # Where a link leads nowhere yet, what it names is made.
-        _make_private(path.resolve())
+        _make_private(Path(os.path.realpath(path)))
     mode = "rw" if writable else _read_only_mode(path)
     uri = _uri(path, mode)
 

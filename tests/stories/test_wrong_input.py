@@ -77,6 +77,16 @@ def test_init_with_a_bad_name_leaves_no_ledger_behind(empty: Door) -> None:
     assert not Path(empty.address).exists()
 
 
+@pytest.mark.sqlite_only(reason="a file that is none")
+def test_init_at_a_link_that_leads_to_itself_is_refused(empty: Door, tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+
+    assert "the file cannot be opened; check the path" in complaint(
+        empty("init", "acme", "--ledger", str(loop))
+    )
+
+
 def test_a_second_organization_of_one_name_is_refused(keyledger: Door) -> None:
     assert "already" in complaint(keyledger("init", "acme"))
 
