@@ -1,8 +1,5 @@
 """Catching up: events after the last projected position, batch by batch, into rows, each exactly once."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import msgspec
 from sqlalchemy import Connection, select
 
@@ -11,6 +8,7 @@ from ledger.dialect import Lock
 from ledger.errors import Conflict
 from ledger.event_store import max_position
 from projections.copying import copy_rows
+from projections.filling import OnProgress
 from projections.held import held_rows
 from projections.rebuild import rebuild
 from projections.stretch import BATCH_SIZE, apply_stretch, read_stretch
@@ -18,8 +16,6 @@ from projections.tables import TABLES
 
 # Further behind, and by more than half, everything anew is sooner done than the rest batch by batch.
 FAR_BEHIND = 500_000
-
-OnProgress: TypeAlias = Callable[[int, int], object]
 
 
 class Status(msgspec.Struct, frozen=True):

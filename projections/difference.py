@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Table, select
 
 from ledger.database import Database, open_database
-from projections.catch_up import OnProgress, catch_up
-from projections.filling import Extent, Target, fill
+from projections.catch_up import catch_up
+from projections.filling import Extent, OnProgress, Target, fill
 from projections.tables import TABLES
 
 READ_AT_ONCE = 5_000

@@ -12,8 +12,7 @@ from ledger.schema import events
 from projections import rows
 from projections.as_of import clip
 from projections.attached import take_in
-from projections.catch_up import OnProgress
-from projections.filling import LIVES_AT_ONCE, Extent, Target, fill, fill_lives
+from projections.filling import LIVES_AT_ONCE, Extent, OnProgress, Target, fill, fill_lives
 from projections.held import held_rows
 from projections.key_row import KeyFact
 from projections.settled import first_day_untold, take_over

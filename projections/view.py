@@ -15,10 +15,11 @@ from ledger.moments import LATEST
 from ledger.recorded import Recorded, events_at, stream_versions
 from ledger.usage import FUTURE_TOLERANCE_US
 from projections.callers import Caller, read_callers
-from projections.catch_up import OnProgress, catch_up, project_into_memory
+from projections.catch_up import catch_up, project_into_memory
 from projections.coverage import Coverage, SummarizedCoverage, read_reporters, read_summarized
 from projections.daily_rows import read_daily_use
 from projections.daily_use import DailyUse
+from projections.filling import OnProgress
 from projections.key_outline import KeyOutline
 from projections.key_record import KeyRecord
 from projections.marks import Marks, fold_marks
