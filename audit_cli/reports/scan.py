@@ -64,7 +64,7 @@ def _lines(result: ScanResult) -> Iterator[str]:
         yield from _places(key.places)
     whose = "a secret" if result.organization is None else f"a secret of no key of {result.organization}"
     if result.doubt:
-        whose += " that can be recognized"
+        whose += ", unless of one whose pepper is missing"
     for stray in result.strays:
         yield f"{stray.masked}  {printable(whose)}"
         yield from _places(stray.places)
