@@ -104,9 +104,10 @@ class Records:
         self, connection: Connection, events: Sequence[KeyUsed | KeyUseDenied | None], now: int
     ) -> None:
         """Record in a write transaction; one check is one event, so the place in the list tells it again."""
+        # Before what is over is told: marks go then, too.
+        stored, counted = self._standing(connection), self._counted(connection)
         if denials_wait(connection, now):
             flush_denied(connection, self._recorder, now)
-        stored, counted = self._standing(connection), self._counted(connection)
         uses = {
             place: event
             for place, event in enumerate(events)
@@ -142,9 +143,12 @@ class Records:
         if not self._counting:
             return set()
         dialect = self._recorder.database.dialect
-        found = [places for mark, places in self._counting.items() if dialect.was_committed(connection, mark)]
+        # Under the lock: whatever is not committed by now never will be.
+        self._counting = {
+            mark: places for mark, places in self._counting.items() if dialect.was_committed(connection, mark)
+        }
         dialect.confirm(connection)
-        return set().union(*found)
+        return set().union(*self._counting.values())
 
     def _standing(self, connection: Connection) -> set[int]:
         """The places of uses that an earlier try has stored after all."""

@@ -16,8 +16,6 @@ from ledger.schema import denied_uses
 MINUTE_US = 60_000_000
 FLUSH_LIMIT = 100
 
-_NOWHERE = b""
-
 # By the driver: a key that is refused is presented again and again.
 _WAITING = "SELECT 1 FROM denied_uses WHERE ends_at <= ? LIMIT 1"
 _VERSION = "SELECT coalesce(max(originator_version), 0) + 1 FROM events WHERE originator_id = ?"
@@ -63,8 +61,7 @@ def count_nowhere(connection: Connection, dialect: Dialect, now: int) -> None:
     header = (now, now, nobody, nobody, Authentication.KEY)
     denial = KeyUseDenied(*header, key_id=nobody, reason=DenialReason.REVOKED, service="")
     for group in _grouped([denial]).values():
-        _count(connection, _NOWHERE, group)
-    dialect.touch(connection, now)
+        _count(connection, dialect.touch(connection, now), group)
 
 
 def denials_wait(connection: Connection, now: int) -> bool:
@@ -74,12 +71,12 @@ def denials_wait(connection: Connection, now: int) -> bool:
 
 def flush_denied(connection: Connection, recorder: EventRecorder, now: int) -> None:
     """Append what was counted of denials in minutes that are over, as one event a key, caller and minute."""
-    over = select(denied_uses).where(denied_uses.c.ends_at <= now).limit(FLUSH_LIMIT)
+    is_over = denied_uses.c.ends_at <= now
+    # What has no state is a mark, for which nobody asks any more.
+    connection.execute(delete(denied_uses).where(is_over, denied_uses.c.state == b""))
+    over = select(denied_uses).where(is_over).limit(FLUSH_LIMIT)
     for row in connection.execute(over).all():
         connection.execute(delete(denied_uses).where(denied_uses.c.stream_id == row.stream_id))
-        if not row.state:
-            # A mark that a connection left, with which nobody tries again any more.
-            continue
         first = decode(KeyUseDenied.topic, row.state)
         rest = msgspec.structs.replace(
             first, occurred_at=row.first_at, recorded_at=now, count=row.count, last_at=row.last_at

@@ -47,8 +47,8 @@ _STANDING = """
     SELECT found.* FROM unnest(%b::bytea[]) AS asked (id) CROSS JOIN LATERAL
         (SELECT originator_id, topic, state FROM events WHERE originator_id = asked.id LIMIT 1) AS found"""
 
-# A connection's own row among the denials that are counted. Nobody else writes it, and a lost answer ends its
-# connection, so what that wrote last stands. What is indexed changes seldom, as a write is dearer then.
+# A connection's own row among the denials that are counted. Nobody else writes it, nor does the connection once
+# a transaction has failed, so what that wrote stands. What is indexed changes seldom: a write is dearer then.
 _MARK = """
     INSERT INTO denied_uses (stream_id, ends_at, count, first_at, last_at, state)
     VALUES (%(name)b, %(ends_at)s, 0, %(number)s, 0, '')
@@ -56,9 +56,12 @@ _MARK = """
         ends_at = CASE WHEN denied_uses.ends_at - %(now)s < %(least)s
                        THEN excluded.ends_at ELSE denied_uses.ends_at END"""
 _MARKED = "SELECT first_at FROM denied_uses WHERE stream_id = %(name)b"
-# Longer than anybody tries again.
-_LEAST_KEPT_US = 30 * 60 * 1_000_000
+_UNMARK = "DELETE FROM denied_uses WHERE stream_id = %(name)b"
+# How long whoever could not record is expected to try again at most.
+_LEAST_KEPT_US = 24 * 3600 * 1_000_000
 _KEPT_US = 2 * _LEAST_KEPT_US
+# While a backup reads, a row is looked for among all that it has been.
+_WRITTEN_MOST = 500
 
 _DAMAGED_REMEDY = "the database is damaged; restore it from a backup"
 _REMEDIES = {
@@ -76,7 +79,7 @@ _REMEDIES = {
     "53300": "the server has no connection left; try again, or raise its max_connections",
     "55P03": f"another process held the ledger for {LOCK_TIMEOUT_S} seconds; try again",
 }
-_LOST = ("08", "57P", "25006")
+_LOST = ("08", "57P")
 _MARKS = "marks"
 _DAMAGED = ("XX001", "XX002")
 
@@ -127,9 +130,16 @@ class Postgresql:
     @contextmanager
     def transaction(self, engine: Engine, lock: Lock) -> Iterator[Connection]:
         statement = _LOCK_SCHEMA if lock is Lock.SCHEMA else _LOCK
-        with engine.begin() as connection:
-            connection.exec_driver_sql(statement, (int(lock),))
-            yield connection
+        info: dict[Any, Any] = {}
+        try:
+            with engine.begin() as connection:
+                info = connection.info
+                connection.exec_driver_sql(statement, (int(lock),))
+                yield connection
+        except BaseException:
+            # Its mark is left as it is, should the connection live on.
+            info.pop(_MARKS, None)
+            raise
 
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
         driver: psycopg.Connection[Any] = cast("Any", connection.connection.driver_connection)
@@ -160,12 +170,16 @@ class Postgresql:
         """Write to the log: a commit that wrote nothing would not wait for a synchronous standby."""
         connection.exec_driver_sql("SELECT pg_catalog.pg_logical_emit_message(true, 'keyledger', '')")
 
-    def touch(self, connection: Connection, now: int) -> None:
-        """Leave a mark, as is done for a denial that is counted: no watch tells them apart."""
-        self.mark(connection, now)
+    def touch(self, connection: Connection, now: int) -> bytes:
+        name, _ = self.mark(connection, now)
+        return name
 
-    def mark(self, connection: Connection, now: int) -> object:
+    def mark(self, connection: Connection, now: int) -> tuple[bytes, int]:
         name, number = connection.info.get(_MARKS) or (token_bytes(ID_BYTES), 0)
+        if number == _WRITTEN_MOST:
+            # What was answered is asked for by nobody.
+            connection.exec_driver_sql(_UNMARK, {"name": name})
+            name, number = token_bytes(ID_BYTES), 0
         connection.info[_MARKS] = mark = (name, number + 1)
         values = {"name": name, "number": number + 1, "ends_at": now + _KEPT_US}
         connection.exec_driver_sql(_MARK, values | {"now": now, "least": _LEAST_KEPT_US})

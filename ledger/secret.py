@@ -33,8 +33,8 @@ _MUCH_OF_ONE = re.compile(
     rf"{_SECRET.pattern}|{_PREFIX.pattern}_{_MIXED}{{16,}}(?:_[0-9A-Za-z]*)?"
     # From where letters begin: tried within them, a long text would take time by its square.
     rf"|(?P<end>(?<![0-9A-Za-z])(?:{_MIXED}{{16,}}_[0-9A-Za-z]{{{_SUM_LENGTH}}}(?![0-9A-Za-z])"
-    # Names have no letters of both cases for so long.
-    rf"|{_MIXED}{{32,}}(?:_[0-9A-Za-z]*)?))",
+    # Few names have letters of both cases and a digit for so long.
+    rf"|(?=[A-Za-z]*[0-9]){_MIXED}{{32,}}(?:_[0-9A-Za-z]*)?))",
     re.ASCII,
 )
 

@@ -144,9 +144,10 @@ class Sqlite:
     def confirm(self, connection: Connection) -> None:
         """Nothing: what another connection can see is on disk."""
 
-    def touch(self, connection: Connection, now: int) -> None:  # noqa: ARG002 - nothing is kept of it
+    def touch(self, connection: Connection, now: int) -> bytes:  # noqa: ARG002 - nothing is kept of it
         # A number in the file's head, which is ours to use; of a table, only what differs would be written.
         driver_of(connection).execute("PRAGMA user_version = 1")
+        return b""
 
     def mark(self, connection: Connection, now: int) -> None:
         """Nothing: whoever commits here hears of it."""

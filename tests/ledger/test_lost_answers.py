@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from sqlalchemy import Connection
 
+from ledger import postgresql
 from ledger.check import Hearing, Records
 from ledger.errors import LedgerUnavailable
 from ledger.events import KeyUseDenied
@@ -125,23 +126,50 @@ def number_of_transaction(connection: Connection) -> int:
     return int(connection.exec_driver_sql("SELECT txid_current()").scalar_one())
 
 
-def test_marks_are_kept_as_long_as_anybody_may_ask_for_them(world: World, revoked: CreatedKey) -> None:
-    def marks() -> int:
-        with plain(world.address) as connection:
-            (found,) = connection.execute("SELECT count(*) FROM denied_uses WHERE state = ''").fetchone()
-        return int(found)
-
-    heard = [hearing(world, revoked)]
-    heard[0].answers()
-    for minutes in (20, 40, 20):
-        world.clock.advance(timedelta(minutes=minutes))
-        heard.append(hearing(world, revoked))
-        heard[-1].answers()
+def test_an_earlier_try_is_known_however_late_the_next_one_is(world: World, revoked: CreatedKey) -> None:
+    heard = hearing(world, revoked)
+    heard.answers()
     world.database.engine.dispose()
-    heard[-1].answers(1)
-    assert marks() == 1
-    assert denied(world) == len(heard) * ASKED
+    world.clock.advance(timedelta(days=9))
+    heard.answers(1)
 
-    world.clock.advance(timedelta(hours=1))
+    assert denied(world) == ASKED
+
+
+def test_an_earlier_try_is_known_for_a_day_though_others_tell_what_is_over(
+    world: World, revoked: CreatedKey
+) -> None:
+    # Some two hours before a mark that is not renewed would go.
+    hearing(world, revoked).answers()
+    world.clock.advance(timedelta(hours=22))
+    last = hearing(world, revoked)
+    last.answers()
+    world.database.engine.dispose()
+    world.clock.advance(timedelta(hours=24))
     world.ledger.settle()
-    assert marks() == 0
+    last.answers(1)
+
+    assert denied(world) == 2 * ASKED
+    assert marks(world) == 1
+    world.clock.advance(timedelta(days=2))
+    world.ledger.settle()
+    assert marks(world) == 0
+
+
+def test_a_connection_leaves_one_mark_and_none_that_was_written_very_often(
+    world: World, revoked: CreatedKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql, "_WRITTEN_MOST", 2)
+    for number in range(5):
+        heard = hearing(world, revoked)
+        for tries in range(1 + number % 2):
+            heard.answers(tries)
+
+    assert marks(world) == 1
+    assert denied(world) == 5 * ASKED
+
+
+def marks(world: World) -> int:
+    with plain(world.address) as connection:
+        (found,) = connection.execute("SELECT count(*) FROM denied_uses WHERE state = ''").fetchone()
+    return int(found)
