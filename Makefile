@@ -53,7 +53,7 @@ bench-quick: install ## the same for a first look, in about a minute
 	@$(BENCH) --quick
 
 soak: install ## kill, fill, fuzz and overload at full size (about half an hour) and keep what was found
-	@$(BIN)/pytest tests/faults --soak benchmarks/results
+	@$(BIN)/pytest tests/faults --soak benchmarks/results -o faulthandler_timeout=1200
 
 install: $(VENV)/dev.stamp ## install everything that the other commands need
 

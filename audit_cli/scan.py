@@ -73,7 +73,8 @@ def scan(options: Options, asked: ScanOptions) -> None:
     is recorded once, for the audit's rule leaked-key. Archives are not opened, encoded text is not decoded,
     links are not followed.
 
-    Exits with 0 where nothing was found, 3 where something was, 1 where something could not be read.
+    Exits with 0 where nothing was found, 3 where something was, 1 where something could not be read or a
+    secret could be of a key whose pepper is missing.
 
     Example: keyledger scan ~/src/payments --dry-run
     """

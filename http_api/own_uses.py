@@ -7,6 +7,7 @@ that is stopped so that its ledger can be restored loses it, too.
 """
 
 import threading
+from collections import deque
 from typing import TypeAlias
 
 import msgspec
@@ -63,22 +64,23 @@ class OwnUses:
         now = self._ledger.clock()
         with self._lock:
             over = [place for place, each in self._pending.items() if everything or each.ends_at <= now]
-            done = [*self._left, *((place, self._pending.pop(place)) for place in over)]
+            done = deque([*self._left, *((place, self._pending.pop(place)) for place in over)])
             self._left = []
-        left: list[tuple[_Place, _Counted]] = []
+        failed: list[tuple[_Place, _Counted]] = []
         why: KeyledgerError | None = None
-        for place, counted in done:
-            try:
-                # Where nothing can be reached, each would wait for it anew.
-                if not isinstance(why, LedgerUnavailable):
-                    self._store(place, counted)
-                    continue
-            except KeyledgerError as error:
-                why = error
-            left.append((place, counted))
-        if why is not None:
+        try:
+            # Where nothing can be reached, each would wait for it anew.
+            while done and not isinstance(why, LedgerUnavailable):
+                try:
+                    self._store(*done[0])
+                except KeyledgerError as error:
+                    failed.append(done[0])
+                    why = error
+                done.popleft()
+        finally:
             with self._lock:
-                self._left = [*left, *self._left][:MAX_PENDING]
+                self._left = [*failed, *done, *self._left][:MAX_PENDING]
+        if why is not None:
             raise why
 
     def count(self, verdict: Verdict, source_ip: str | None) -> bool:

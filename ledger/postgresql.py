@@ -47,8 +47,8 @@ _STANDING = """
     SELECT found.* FROM unnest(%b::bytea[]) AS asked (id) CROSS JOIN LATERAL
         (SELECT originator_id, topic, state FROM events WHERE originator_id = asked.id LIMIT 1) AS found"""
 
-# A connection's own row among the denials that are counted. Nobody else writes it, nor does the connection once
-# a transaction has failed, so what that wrote stands. What is indexed changes seldom: a write is dearer then.
+# A connection's own row among the denials that are counted. Nobody else writes it, nor does the connection
+# once a transaction has failed, so what that wrote stands. What is indexed changes seldom, as that is dear.
 _MARK = """
     INSERT INTO denied_uses (stream_id, ends_at, count, first_at, last_at, state)
     VALUES (%(name)b, %(ends_at)s, 0, %(number)s, 0, '')

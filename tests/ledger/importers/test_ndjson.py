@@ -235,7 +235,7 @@ def test_a_long_text_is_looked_through_at_once() -> None:
         "kl_0af7651916cd43dd8448eb211c80319c",
         "backup_20240531T120000000000Z",
         "PaymentsReconciliation_prod",
-        "BillingReconciliationWorkerEU",
+        "AWSServiceRoleForAmazonElasticFileSystem",
     ],
 )
 def test_ids_and_times_are_quoted_as_they_are(name: str) -> None:
