@@ -1,5 +1,6 @@
 """Uses accepted: checked, and made the rows that they are stored as."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from ledger import ids
@@ -41,6 +42,22 @@ class Acceptance:
         self._told = (stamp.organization_id, stamp.actor.id, stamp.actor.authentication)
         self._tails = tails
         self._drawn: list[bytes] = []
+
+    def rows(self, uses: Sequence[Use], key_ids: Sequence[bytes]) -> list[EventRow]:
+        """The rows that uses become; InvalidInput or UnicodeEncodeError where one of them becomes none."""
+        # By columns: one row after the other takes a quarter longer.
+        states = list(map(self.state, uses, key_ids))
+        stream_ids = self._stream_ids(uses)
+        return [
+            (stream_id, 1, KeyUsed.topic, state) for stream_id, state in zip(stream_ids, states, strict=True)
+        ]
+
+    def _stream_ids(self, uses: Sequence[Use]) -> list[bytes]:
+        if any(use.given_id is None for use in uses):
+            return [self.stream_id(use) for use in uses]
+        org = self._organization_id
+        said = [("use", org, use.reporter, use.given_id, use.occurred_at) for use in uses]
+        return ids.timed_ids([use.occurred_at for use in uses], ids.digests(said))
 
     def row(self, use: Use, key_id: bytes) -> EventRow:
         """The row that a use becomes; InvalidInput for one that cannot have happened as told."""

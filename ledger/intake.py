@@ -6,33 +6,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from eventsourcing.persistence import IntegrityError
 
-from ledger import credentials, ids, outside
-from ledger.acceptance import Acceptance, Tails
+from ledger import ids, outside
+from ledger.acceptance import Tails
 from ledger.actor import Stamp
+from ledger.batch import Batch, Preparation
 from ledger.dialect import OnWait
-from ledger.errors import InvalidInput
 from ledger.event_store import EventRecorder
-from ledger.events import Event
 from ledger.observation import (
-    Coverage,
-    ExternalKey,
-    Observation,
     UsageSummary,
-    check_texts,
-    content_id,
-    covered,
-    observed,
-    observed_key_id,
-    summarized,
 )
 from ledger.outside import Told
-from ledger.repeats import Entry, Expected, Outcome, append_free, append_new, append_once, entry_of
-from ledger.usage import Intake, Refusal, Use, check_not_future
+from ledger.repeats import Expected, Outcome, append_free, append_new, append_once
+from ledger.usage import Intake, Refusal, Use
 
 BATCH_SIZE = 1000
 
@@ -57,25 +47,10 @@ class Flush(Enum):
 Item: TypeAlias = Told | Refusal | Flush
 
 
-class _Batch(msgspec.Struct):
-    """Items on their way to the disk: what can be stored, what is refused, and where the last was read.
-
-    Where all that can be stored are uses of keys that are known it is `familiar`; `packed` where all are
-    taken to be new, too.
-    """
-
-    entries: list[Entry[Told]]
-    refusals: list[Refusal]
-    stamp: Stamp
-    reached: str | int
-    familiar: bool = True
-    packed: object = None
-
-
 class _Stored(msgspec.Struct):
     """What became of a batch, and how many keys it spoke of for the first time."""
 
-    batch: _Batch
+    batch: Batch
     outcome: Outcome[Told]
     keys_registered: int
 
@@ -106,10 +81,8 @@ class Recording:
         self.intake = Intake()
         self._recorder = recorder
         self._stamp = stamp
-        self._random_bytes = random_bytes
         self._known = known
-        self._ids: dict[ExternalKey, bytes] = {}
-        self._tails = tails
+        self._preparation = Preparation(recorder.database, random_bytes, known, tails)
         self._expected = Expected.NEW
 
     def run(self, items: Iterable[Item], on_refused: OnRefused, on_batch: OnBatch) -> Intake:
@@ -145,39 +118,13 @@ class Recording:
                     acknowledge(behind.result())
         return self.intake
 
-    def _prepare(self, items: Sequence[Told | Refusal]) -> _Batch:
-        stamp = self._stamp()
-        acceptance = Acceptance(stamp, self._random_bytes, self._tails)
-        batch = _Batch([], [], stamp, items[-1].where)
-        known, row, store = self._known, acceptance.row, batch.entries.append
-        asked = False
-        for item in items:
-            try:
-                if isinstance(item, Use):
-                    key: Any = item.key
-                    if key not in known:
-                        if not asked:
-                            self._learn(items, stamp.organization_id)
-                            asked = True
-                        key = self._key_of(item, stamp)
-                        batch.familiar = batch.familiar and key in known
-                    store(Entry(item, row(item, key)))
-                elif isinstance(item, Refusal):
-                    batch.refusals.append(item)
-                else:
-                    batch.familiar = False
-                    event = self._event(item, stamp)
-                    store(entry_of(item, content_id(event), event))
-            except InvalidInput as error:
-                batch.refusals.append(Refusal(item.where, str(error)))
-            except UnicodeEncodeError:
-                told = "a text in it is not Unicode and cannot be stored"
-                batch.refusals.append(Refusal(item.where, told))
+    def _prepare(self, items: Sequence[Told | Refusal]) -> Batch:
+        batch = self._preparation.batch(items, self._stamp())
         if batch.familiar and batch.entries and self._expected is Expected.NEW:
             batch.packed = self._recorder.pack([entry.row for entry in batch.entries])
         return batch
 
-    def _hand_over(self, writer: ThreadPoolExecutor, batch: _Batch) -> "Future[_Stored]":
+    def _hand_over(self, writer: ThreadPoolExecutor, batch: Batch) -> "Future[_Stored]":
         handed_over = threading.Event()
 
         def store() -> _Stored:
@@ -191,14 +138,14 @@ class Recording:
         handed_over.wait(_HANDOVER_TIMEOUT_S)
         return stored
 
-    def _store(self, batch: _Batch, on_wait: OnWait = lambda: None) -> _Stored:
+    def _store(self, batch: Batch, on_wait: OnWait = lambda: None) -> _Stored:
         if not batch.entries:
             return _Stored(batch, Outcome([], [], []), 0)
         return self._recorder.database.insist(
             lambda tries: self._try_to_store(batch, on_wait, again=tries > 0)
         )
 
-    def _try_to_store(self, batch: _Batch, on_wait: OnWait, *, again: bool) -> _Stored:
+    def _try_to_store(self, batch: Batch, on_wait: OnWait, *, again: bool) -> _Stored:
         if again:
             return self._store_as(Expected.OUR_OWN, batch, on_wait)
         try:
@@ -207,7 +154,7 @@ class Recording:
             # A look-up first would take longer than this does now and then.
             return self._store_as(Expected.SOME_REPEATS, batch, on_wait)
 
-    def _store_as(self, expected: Expected, batch: _Batch, on_wait: OnWait) -> _Stored:
+    def _store_as(self, expected: Expected, batch: Batch, on_wait: OnWait) -> _Stored:
         entries, stamp = batch.entries, batch.stamp
         if batch.packed and expected is Expected.NEW:
             return self._stored(batch, append_new(self._recorder, entries, batch.packed, on_wait), 0)
@@ -223,50 +170,9 @@ class Recording:
         self._known.update(strangers)
         return self._stored(batch, outcome, len(strangers))
 
-    def _stored(self, batch: _Batch, outcome: Outcome[Told], keys_registered: int) -> _Stored:
+    def _stored(self, batch: Batch, outcome: Outcome[Told], keys_registered: int) -> _Stored:
         self._expected = Expected.SOME_REPEATS if outcome.has_repeats else Expected.NEW
         return _Stored(batch, outcome, keys_registered)
-
-    def _learn(self, items: Sequence[Told | Refusal], organization_id: bytes) -> None:
-        keys = {item.key for item in items if isinstance(item, Use)} - self._known
-        asked = {key for key in keys if isinstance(key, bytes)}
-        if asked:
-
-            def known(_tries: int) -> set[bytes]:
-                with self._recorder.database.read() as connection:
-                    return credentials.known(connection, organization_id, asked)
-
-            self._known.update(self._recorder.database.insist(known))
-
-    def _key_id(self, key: bytes | ExternalKey, organization_id: bytes) -> bytes:
-        if isinstance(key, bytes):
-            return key
-        key_id = self._ids.get(key)
-        if key_id is None:
-            check_texts(key)
-            key_id = self._ids[key] = observed_key_id(organization_id, key)
-        return key_id
-
-    def _event(self, item: Observation | UsageSummary | Coverage, stamp: Stamp) -> Event:
-        check_texts(item)
-        match item:
-            case Observation():
-                check_not_future(item.occurred_at, stamp.recorded_at)
-                return observed(item, self._key_id(item.key, stamp.organization_id), stamp)
-            case UsageSummary():
-                check_not_future(item.covers_to, stamp.recorded_at)
-                return summarized(item, self._key_id(item.key, stamp.organization_id), stamp)
-            case Coverage():
-                check_not_future(item.covers_to, stamp.recorded_at)
-                return covered(item, stamp)
-
-    def _key_of(self, use: Use, stamp: Stamp) -> bytes:
-        if not isinstance(use.key, bytes):
-            check_texts(use.key)
-            return self._key_id(use.key, stamp.organization_id)
-        if use.key not in self._known:
-            raise InvalidInput(f"unknown key {ids.format_id(use.key)}; `keyledger key list` shows the keys")
-        return use.key
 
     def _count(self, stored: _Stored) -> list[Refusal]:
         """Add a batch to the counts; returns all that was refused of it."""

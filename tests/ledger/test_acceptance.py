@@ -2,6 +2,7 @@
 
 import os
 import tracemalloc
+from random import Random
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from ledger.actor import Actor, Stamp
 from ledger.encoding import decode
 from ledger.errors import InvalidInput
 from ledger.events import Authentication, KeyUsed, Role
+from ledger.ids import RandomBytes
 from ledger.secret import new_secret
 from ledger.usage import MAX_TEXT, Use
 
@@ -21,9 +23,11 @@ KEY = b"k" * 16
 USE = Use(KEY, "payments", NOW, "id-1", "web", "gateway", "192.0.2.1", "curl")
 
 
-def acceptance(tails: Tails, actor_id: bytes = b"a" * 16, organization_id: bytes = b"o" * 16) -> Acceptance:
+def acceptance(
+    tails: Tails, actor_id: bytes = b"a" * 16, random_bytes: RandomBytes = os.urandom
+) -> Acceptance:
     actor = Actor(actor_id, Authentication.CLAIMED, Role.ADMIN, "ada")
-    return Acceptance(Stamp(organization_id, actor, NOW), os.urandom, tails)
+    return Acceptance(Stamp(b"o" * 16, actor, NOW), random_bytes, tails)
 
 
 def stored(use: Use, tails: Tails, actor_id: bytes = b"a" * 16) -> KeyUsed:
@@ -35,28 +39,40 @@ def stored(use: Use, tails: Tails, actor_id: bytes = b"a" * 16) -> KeyUsed:
 TEXTS = st.none() | st.sampled_from(["web", "api", "192.0.2.1"])
 
 
-@given(
-    st.lists(
-        st.builds(
-            Use,
-            key=st.just(KEY),
-            service=st.sampled_from(["payments", "orders"]),
-            occurred_at=st.sampled_from([NOW, NOW - 1, 2**32, 2**32 - 1, 0]),
-            caller=TEXTS,
-            reporter=TEXTS,
-            source_ip=TEXTS,
-            user_agent=TEXTS,
-            count=st.sampled_from([1, 2]),
-            error_count=st.sampled_from([0, 1]),
-            last_at=st.sampled_from([None, NOW]),
-        ),
-        max_size=8,
-    )
+USES = st.lists(
+    st.builds(
+        Use,
+        key=st.just(KEY),
+        service=st.sampled_from(["payments", "orders"]),
+        occurred_at=st.sampled_from([NOW, NOW - 1, 2**32, 2**32 - 1, 0]),
+        caller=TEXTS,
+        reporter=TEXTS,
+        source_ip=TEXTS,
+        user_agent=TEXTS,
+        count=st.sampled_from([1, 2]),
+        error_count=st.sampled_from([0, 1]),
+        last_at=st.sampled_from([None, NOW]),
+    ),
+    max_size=8,
 )
+
+
+@given(USES)
 def test_a_use_is_stored_the_same_after_others_that_say_the_same(uses: list[Use]) -> None:
     tails: Tails = {}
 
     assert [stored(use, tails) for use in uses] == [stored(use, {}) for use in uses]
+
+
+@given(USES, st.lists(st.sampled_from([None, "id-1", "id-2"]), min_size=8, max_size=8), st.booleans())
+def test_many_uses_become_the_rows_that_each_becomes(
+    uses: list[Use], given_ids: list[str | None], all_named: bool
+) -> None:
+    ids = ["id-3" if all_named else given_id for given_id in given_ids]
+    told = [msgspec.structs.replace(use, given_id=given_id) for use, given_id in zip(uses, ids, strict=False)]
+    by_columns, one_by_one = (acceptance({}, random_bytes=Random(1).randbytes) for _ in range(2))
+
+    assert by_columns.rows(told, [KEY] * len(told)) == [one_by_one.row(use, KEY) for use in told]
 
 
 def test_what_one_actor_told_is_not_told_by_another() -> None:
