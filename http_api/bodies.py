@@ -23,10 +23,14 @@ def decoded(kind: type[T]) -> Any:  # noqa: ANN401 - as FastAPI types what it de
 def reader_of(kind: type[T]) -> Callable[..., Awaitable[T]]:
     """What reads a body into that kind of struct, or raises the Problem that it is."""
     decoder = msgspec.json.Decoder(kind)
+    may_be_left_out = is_optional(kind)
 
     async def read(request: Request, desk: DeskAtHand) -> T:
+        limit = desk.settings.limits.body
+        if may_be_left_out and "content-type" not in request.headers and not await read_body(request, limit):
+            return kind()
         _require_json(request)
-        raw = await read_body(request, desk.settings.limits.body)
+        raw = await read_body(request, limit)
         try:
             return decoder.decode(raw)
         except msgspec.ValidationError as error:
@@ -35,6 +39,11 @@ def reader_of(kind: type[T]) -> Callable[..., Awaitable[T]]:
             raise Problem(ProblemKind.BAD_BODY, "the body is not JSON in UTF-8") from None
 
     return read
+
+
+def is_optional(kind: type[msgspec.Struct]) -> bool:
+    """Whether a body of that kind may say nothing, and so need not be sent."""
+    return not any(field.required for field in msgspec.structs.fields(kind))
 
 
 async def read_body(request: Request, limit: int) -> bytes:

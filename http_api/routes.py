@@ -7,7 +7,7 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from http_api.bodies import JSON
+from http_api.bodies import JSON, is_optional
 from http_api.operations import Operation
 from http_api.problems import MEDIA_TYPE, ProblemKind
 
@@ -150,7 +150,7 @@ def _extra(
         content = {"schema": reference(body)}
         if example is not None:
             content["example"] = msgspec.to_builtins(example)
-        extra["requestBody"] = {"required": True, "content": {JSON: content}}
+        extra["requestBody"] = {"required": not is_optional(body), "content": {JSON: content}}
     return extra
 
 

@@ -119,6 +119,21 @@ def test_a_revoked_key_is_refused_from_the_answer_on_and_for_good(api: Served) -
     assert (again.status_code, problem(again)) == (409, "wrong-state")
 
 
+def test_what_needs_no_word_of_why_needs_no_body(api: Served) -> None:
+    boss = api.key("keys:manage")
+    api.key(name="ci")
+
+    for change, state in (("disable", "disabled"), ("enable", "active"), ("revoke", "revoked")):
+        assert api("POST", f"/v1/keys/ci/{change}", boss).json()["state"] == state
+    nothing = api("PATCH", "/v1/keys/ci", boss)
+    unmarked = api("POST", "/v1/keys/ci/disable", boss, content=b"{}")
+
+    assert [(each.status_code, problem(each)) for each in (nothing, unmarked)] == [
+        (422, "invalid"),
+        (415, "unsupported-media-type"),
+    ]
+
+
 def test_a_change_sets_what_it_names_takes_away_what_is_null_and_leaves_the_rest(api: Served) -> None:
     boss = api.key("keys:manage")
     api("POST", "/v1/keys", boss, body={"name": "ci", "owner": "ops", "expires_in": "1d", "scopes": ["a"]})
