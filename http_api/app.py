@@ -36,6 +36,7 @@ from http_api.checks import Checks
 from http_api.desk import Desk, system_clock
 from http_api.document import document_of
 from http_api.envelope import Envelope, new_request_id, request_id_of
+from http_api.fields import in_words
 from http_api.hot_paths import ANY, HotPaths, HotRoutes
 from http_api.operations import BY_ID, OPERATIONS
 from http_api.problems import Problem, ProblemKind, problem_of, problem_of_status
@@ -164,7 +165,7 @@ async def _on_ledger_error(request: Request, error: Exception) -> Response:
 async def _on_wrong_parameter(request: Request, error: Exception) -> Response:
     """What is wrong and where, without what was given."""
     faults = error.errors() if isinstance(error, RequestValidationError) else ()
-    said = "; ".join(f"{' '.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in faults)
+    said = "; ".join(f"{' '.join(map(str, fault['loc'][1:]))}: {in_words(fault['msg'])}" for fault in faults)
     return Problem(ProblemKind.INVALID, said).answer(request_id_of(request))
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from http_api.desk import DeskAtHand
+from http_api.fields import in_words
 from http_api.problems import Problem, ProblemKind
 
 JSON = "application/json"
@@ -34,7 +35,7 @@ def reader_of(kind: type[T]) -> Callable[..., Awaitable[T]]:
         try:
             return decoder.decode(raw)
         except msgspec.ValidationError as error:
-            raise Problem(ProblemKind.INVALID, str(error)) from None
+            raise Problem(ProblemKind.INVALID, in_words(str(error))) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Problem(ProblemKind.BAD_BODY, "the body is not JSON in UTF-8") from None
 

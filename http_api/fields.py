@@ -14,8 +14,16 @@ from ledger.moments import LATEST, MICROSECOND, parse_duration, parse_moment
 
 MAX_REFERENCE = 200
 DURATION = r"^([0-9]{1,7}[wdhms]){1,5}$"
+LIFETIME = r"^(never|([0-9]{1,7}[wdhms]){1,5})$"
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9:.]{5,15}([Zz]|[+-][0-9]{2}:?[0-9]{2}))?$"
 SCOPE = r"^[a-z0-9]+([:._-][a-z0-9]+)*$"
+
+_IN_WORDS = {
+    DURATION: "a duration such as 45d, 12h or 90m",
+    LIFETIME: "a duration such as 90d, or never",
+    MOMENT: "a time such as 2026-05-31T12:00:00Z, or a day",
+    SCOPE: "a scope such as keys:check, in small letters",
+}
 
 Name: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=MAX_NAME, description="What it is for, such as ci-github-actions.")
@@ -50,6 +58,14 @@ KeyInPath: TypeAlias = Annotated[
     ),
     AfterValidator(with_slashes),
 ]
+
+
+def in_words(fault: str) -> str:
+    """What is wrong with a value, with our own patterns told as what they mean."""
+    for pattern, words in _IN_WORDS.items():
+        fault = fault.replace(f"`str` matching regex '{pattern}'", words)
+        fault = fault.replace(f"String should match pattern '{pattern}'", f"Expected {words}")
+    return fault
 
 
 def expiry(expires_at: str | None, expires_in: str | None, now: int) -> int | None:

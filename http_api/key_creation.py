@@ -14,7 +14,18 @@ from starlette.responses import Response
 from http_api.bodies import answer, decoded
 from http_api.caller import Caller, CallerAtHand
 from http_api.desk import Desk, DeskAtHand
-from http_api.fields import DURATION, Duration, KeyInPath, Moment, Name, Owner, Scopes, after, expiry
+from http_api.fields import (
+    DURATION,
+    LIFETIME,
+    Duration,
+    KeyInPath,
+    Moment,
+    Name,
+    Owner,
+    Scopes,
+    after,
+    expiry,
+)
 from http_api.operations import CREATE_KEY, ROTATE_KEY, Operation
 from http_api.problems import ProblemKind
 from http_api.routes import Answer, route
@@ -32,7 +43,6 @@ from projections.documents.created import (
 
 REPLAYED = "Idempotency-Replayed"
 NEVER = "never"
-LIFETIME = r"^(never|([0-9]{1,7}[wdhms]){1,5})$"
 
 router = APIRouter()
 

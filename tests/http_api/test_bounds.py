@@ -1,5 +1,6 @@
 """What clients send is bounded in size and time, and what cannot be read is their fault and told as such."""
 
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -142,3 +143,25 @@ def test_a_body_that_cannot_be_read_is_the_clients_fault(
 
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@LOCAL
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/keys", {"name": "x", "expires_in": "soon"}),
+        ("POST", "/v1/keys", {"name": "x", "expires_at": "soon"}),
+        ("POST", "/v1/keys", {"name": "x", "scopes": ["Keys Check"]}),
+        ("POST", "/v1/keys/caller/rotate", {"expires_in": "soon"}),
+        ("GET", "/v1/findings?as_of=soon", None),
+        ("GET", "/v1/rotations?quiet_for=soon", None),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_answered_by_the_right_one(
+    api: Served, method: str, path: str, body: object
+) -> None:
+    asked = {} if body is None else {"body": body}
+    answer = api(method, path, api.key("keys:manage", "audit:read"), **asked)
+
+    assert answer.status_code == 422
+    assert re.search("[Ee]xpected an? (duration|time|scope) such as ", answer.json()["detail"])
