@@ -16,6 +16,10 @@ JSON = "application/json"
 T = TypeVar("T", bound=msgspec.Struct)
 
 
+class Saying(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A body that must say something, though no field of it is required."""
+
+
 def decoded(kind: type[T]) -> Any:  # noqa: ANN401 - as FastAPI types what it depends on
     """A dependency: the body as a struct of that kind."""
     return Depends(reader_of(kind))
@@ -27,11 +31,13 @@ def reader_of(kind: type[T]) -> Callable[..., Awaitable[T]]:
     may_be_left_out = is_optional(kind)
 
     async def read(request: Request, desk: DeskAtHand) -> T:
-        limit = desk.settings.limits.body
-        if may_be_left_out and "content-type" not in request.headers and not await read_body(request, limit):
-            return kind()
-        _require_json(request)
-        raw = await read_body(request, limit)
+        if not may_be_left_out:
+            _require_json(request)
+        raw = await read_body(request, desk.settings.limits.body)
+        if may_be_left_out:
+            if not raw:
+                return kind()
+            _require_json(request)
         try:
             return decoder.decode(raw)
         except msgspec.ValidationError as error:
@@ -44,7 +50,8 @@ def reader_of(kind: type[T]) -> Callable[..., Awaitable[T]]:
 
 def is_optional(kind: type[msgspec.Struct]) -> bool:
     """Whether a body of that kind may say nothing, and so need not be sent."""
-    return not any(field.required for field in msgspec.structs.fields(kind))
+    is_filled = any(field.required for field in msgspec.structs.fields(kind))
+    return not (is_filled or issubclass(kind, Saying))
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias, TypeVar
 import msgspec
 from fastapi import Query
 
+from http_api.fields import CURSOR
 from http_api.problems import Problem, ProblemKind
 
 MAX_PAGE = 1000
@@ -23,7 +24,7 @@ Cursor = Annotated[
     str | None,
     Query(
         max_length=MAX_CURSOR,
-        pattern="^[A-Za-z0-9_=-]*$",
+        pattern=CURSOR,
         description="`next` of the answer before: go on there.",
     ),
 ]

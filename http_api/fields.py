@@ -17,12 +17,18 @@ DURATION = r"^([0-9]{1,7}[wdhms]){1,5}$"
 LIFETIME = r"^(never|([0-9]{1,7}[wdhms]){1,5})$"
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9:.]{5,15}([Zz]|[+-][0-9]{2}:?[0-9]{2}))?$"
 SCOPE = r"^[a-z0-9]+([:._-][a-z0-9]+)*$"
+CURSOR = "^[A-Za-z0-9_=-]*$"
+VISIBLE = "^[!-~]+$"
+ID = "^[0-9a-f-]{32,36}$"
 
 _IN_WORDS = {
     DURATION: "a duration such as 45d, 12h or 90m",
     LIFETIME: "a duration such as 90d, or never",
     MOMENT: "a time such as 2026-05-31T12:00:00Z, or a day",
     SCOPE: "a scope such as keys:check, in small letters",
+    CURSOR: "the cursor that an answer gave as `next`",
+    VISIBLE: "visible characters of ASCII without spaces",
+    ID: "an id such as 590670b2-3f14-4c0a-9d7e-0c2b8a1f6e55",
 }
 
 Name: TypeAlias = Annotated[

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from http_api.bodies import answer, decoded
+from http_api.bodies import Saying, answer, decoded
 from http_api.caller import Caller, CallerAtHand
 from http_api.desk import Desk, DeskAtHand
 from http_api.fields import Duration, KeyInPath, Moment, Name, Owner, Reason, Scopes, expiry
@@ -38,7 +38,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An empty object."""
 
 
-class Changes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Changes(Saying, frozen=True, forbid_unknown_fields=True):
     """What to change of a key: what is left out stays, null takes away."""
 
     name: Name | msgspec.UnsetType = msgspec.UNSET

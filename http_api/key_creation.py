@@ -17,6 +17,7 @@ from http_api.desk import Desk, DeskAtHand
 from http_api.fields import (
     DURATION,
     LIFETIME,
+    VISIBLE,
     Duration,
     KeyInPath,
     Moment,
@@ -52,7 +53,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        pattern="^[!-~]+$",
+        pattern=VISIBLE,
         description="Your own id of the request: a repeat of it makes nothing more.",
     ),
 ]

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter
 from msgspec import Meta
 from starlette.responses import Response
 
-from http_api.bodies import answer, decoded
+from http_api.bodies import Saying, answer, decoded
 from http_api.caller import Caller, CallerAtHand
 from http_api.desk import Desk, DeskAtHand
 from http_api.fields import Reason, Reference
@@ -29,7 +28,7 @@ MAX_KEYS = 1000
 router = APIRouter()
 
 
-class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Revocation(Saying, frozen=True, forbid_unknown_fields=True):
     """Which keys to end: `keys` names them, or `where` says which they are."""
 
     keys: Annotated[list[Reference], Meta(min_length=1, max_length=MAX_KEYS)] | None = None

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from http_api.bodies import answer, decoded
 from http_api.caller import Caller, CallerAtHand
 from http_api.desk import Desk, DeskAtHand
+from http_api.fields import ID
 from http_api.operations import ADD_MEMBER, CHANGE_ROLE, LIST_MEMBERS, REMOVE_MEMBER
 from http_api.problems import ProblemKind
 from http_api.routes import Answer, route
@@ -28,9 +29,7 @@ from projections.documents.members import (
 router = APIRouter()
 
 Email: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_EMAIL, description="His address.")]
-MemberInPath: TypeAlias = Annotated[
-    str, Path(alias="member", pattern="^[0-9a-f-]{32,36}$", description="The member's id.")
-]
+MemberInPath: TypeAlias = Annotated[str, Path(alias="member", pattern=ID, description="The member's id.")]
 
 
 class NewMember(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

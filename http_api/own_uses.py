@@ -71,15 +71,17 @@ class OwnUses:
         try:
             # Where nothing can be reached, each would wait for it anew.
             while done and not isinstance(why, LedgerUnavailable):
+                failed.append(done.popleft())
                 try:
-                    self._store(*done[0])
+                    self._store(*failed[-1])
                 except KeyledgerError as error:
-                    failed.append(done[0])
                     why = error
-                done.popleft()
+                else:
+                    failed.pop()
         finally:
             with self._lock:
-                self._left = [*failed, *done, *self._left][:MAX_PENDING]
+                # What failed comes last, so that it holds up no other.
+                self._left = [*done, *failed, *self._left][:MAX_PENDING]
         if why is not None:
             raise why
 

@@ -119,8 +119,11 @@ class Records:
             if isinstance(event, KeyUseDenied) and place not in counted
         }
         rows = self._rows(uses)
+        if denials or counted:
+            # Of what is counted already, too: its own mark may be over by the next try.
+            mark = self._recorder.database.dialect.mark(connection, now)
+            self._counting[mark] = counted | set(denials)
         if denials:
-            self._counting[self._recorder.database.dialect.mark(connection, now)] = set(denials)
             rows += record_denials(connection, denials.values())
         if rows:
             self._recorder.append(connection, rows)

@@ -17,9 +17,7 @@ from ledger.actor import Stamp
 from ledger.batch import Batch, Preparation
 from ledger.dialect import OnWait
 from ledger.event_store import EventRecorder
-from ledger.observation import (
-    UsageSummary,
-)
+from ledger.observation import UsageSummary
 from ledger.outside import Told
 from ledger.repeats import Expected, Outcome, append_free, append_new, append_once
 from ledger.usage import Intake, Refusal, Use

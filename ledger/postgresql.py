@@ -48,7 +48,7 @@ _STANDING = """
         (SELECT originator_id, topic, state FROM events WHERE originator_id = asked.id LIMIT 1) AS found"""
 
 # A connection's own row among the denials that are counted. Nobody else writes it, nor does the connection
-# once a transaction has failed, so what that wrote stands. What is indexed changes seldom, as that is dear.
+# once a commit has failed, so what that wrote stands. What is indexed changes seldom, as that is dear.
 _MARK = """
     INSERT INTO denied_uses (stream_id, ends_at, count, first_at, last_at, state)
     VALUES (%(name)b, %(ends_at)s, 0, %(number)s, 0, '')
@@ -131,14 +131,17 @@ class Postgresql:
     def transaction(self, engine: Engine, lock: Lock) -> Iterator[Connection]:
         statement = _LOCK_SCHEMA if lock is Lock.SCHEMA else _LOCK
         info: dict[Any, Any] = {}
+        in_doubt = False
         try:
             with engine.begin() as connection:
                 info = connection.info
                 connection.exec_driver_sql(statement, (int(lock),))
                 yield connection
+                in_doubt = True
         except BaseException:
-            # Its mark is left as it is, should the connection live on.
-            info.pop(_MARKS, None)
+            if in_doubt:
+                # Its mark is left as it is, should the connection live on.
+                info.pop(_MARKS, None)
             raise
 
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:

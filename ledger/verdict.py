@@ -18,6 +18,7 @@ from ledger.events import (
     Role,
     UseDetails,
 )
+from ledger.ids import ID_BYTES
 from ledger.secret import Peppers, Secret, refuse_secrets
 from ledger.usage import check_texts
 
@@ -114,6 +115,7 @@ class Answer(msgspec.Struct, frozen=True):
     event: KeyUsed | KeyUseDenied | None = None
 
 
+_NOBODY = Standing(bytes(ID_BYTES), "", "", KeyState.REVOKED, None, None, bytes(ID_BYTES), "")
 _STATES = {state.value: state for state in KeyState}
 _REASONS = {denied: Reason(denied.value) for denied in DenialReason}
 
@@ -185,9 +187,11 @@ def verdict_on(key: Standing | None, now: int) -> Verdict:
 
 
 def _judge(key: Standing | None, presented: Presented, now: int) -> Answer:
-    verdict = verdict_on(key, now)
     if key is None:
-        return Answer(verdict)
+        # All that is done for a key which is refused: no watch tells them apart.
+        _judge(_NOBODY, presented, now)
+        return Answer(UNKNOWN)
+    verdict = verdict_on(key, now)
     if verdict.reason is None:
         return Answer(verdict, event=_used(key, presented, now))
     return Answer(verdict, event=_denied(key, DenialReason(verdict.reason.value), presented, now))

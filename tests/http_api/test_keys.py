@@ -125,7 +125,11 @@ def test_what_needs_no_word_of_why_needs_no_body(api: Served) -> None:
 
     for change, state in (("disable", "disabled"), ("enable", "active"), ("revoke", "revoked")):
         assert api("POST", f"/v1/keys/ci/{change}", boss).json()["state"] == state
-    nothing = api("PATCH", "/v1/keys/ci", boss)
+    api.key(name="other")
+    for kind in ("application/json", "application/x-www-form-urlencoded"):
+        assert api("POST", "/v1/keys/other/disable", boss, headers={"Content-Type": kind}).status_code == 200
+        assert api("POST", "/v1/keys/other/enable", boss, content=iter([])).status_code == 200
+    nothing = api("PATCH", "/v1/keys/ci", boss, body={})
     unmarked = api("POST", "/v1/keys/ci/disable", boss, content=b"{}")
 
     assert [(each.status_code, problem(each)) for each in (nothing, unmarked)] == [

@@ -126,12 +126,12 @@ def number_of_transaction(connection: Connection) -> int:
     return int(connection.exec_driver_sql("SELECT txid_current()").scalar_one())
 
 
-def test_an_earlier_try_is_known_however_late_the_next_one_is(world: World, revoked: CreatedKey) -> None:
+def test_earlier_tries_are_known_however_late_the_next_ones_are(world: World, revoked: CreatedKey) -> None:
     heard = hearing(world, revoked)
-    heard.answers()
-    world.database.engine.dispose()
-    world.clock.advance(timedelta(days=9))
-    heard.answers(1)
+    for tries in range(4):
+        heard.answers(tries)
+        world.database.engine.dispose()
+        world.clock.advance(timedelta(days=9))
 
     assert denied(world) == ASKED
 
@@ -150,7 +150,7 @@ def test_an_earlier_try_is_known_for_a_day_though_others_tell_what_is_over(
     last.answers(1)
 
     assert denied(world) == 2 * ASKED
-    assert marks(world) == 1
+    assert marks(world) == 2
     world.clock.advance(timedelta(days=2))
     world.ledger.settle()
     assert marks(world) == 0
@@ -167,6 +167,15 @@ def test_a_connection_leaves_one_mark_and_none_that_was_written_very_often(
 
     assert marks(world) == 1
     assert denied(world) == 5 * ASKED
+
+
+def test_what_fails_of_itself_leaves_no_mark_behind(world: World, revoked: CreatedKey) -> None:
+    for _ in range(3):
+        hearing(world, revoked).answers()
+        with suppress(ConnectionAbortedError), world.database.write():
+            raise ConnectionAbortedError
+
+    assert marks(world) == 1
 
 
 def marks(world: World) -> int:
