@@ -10,7 +10,7 @@ import msgspec
 from projections.tallies import Piece
 
 # SQLite may have been built to take 999 values in a statement at most.
-_ROWS_AT_ONCE = 40
+_ROWS_AT_ONCE = 80
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -45,6 +45,9 @@ def add(driver: Any, form: Form, piece: Piece) -> None:  # noqa: ANN401 - SQLAlc
 def image(form: Form, pieces: Iterable[Piece]) -> bytes:
     """A private database that holds these rows alone."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        # Fewer, larger pages are filled and handed over sooner; of what fails nothing is kept.
+        connection.execute("PRAGMA page_size = 65536")
+        connection.execute("PRAGMA journal_mode = OFF")
         connection.execute(form.creation)
         connection.execute("BEGIN")
         for piece in pieces:
