@@ -9,7 +9,7 @@ import msgspec
 
 from projections.tallies import Piece
 
-# SQLite may have been built to take 999 values in a statement at most.
+# SQLite may have been built to take 999 values in a statement at most; no table is wider than ten columns.
 _ROWS_AT_ONCE = 80
 
 
