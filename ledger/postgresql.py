@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from secrets import token_bytes
 from struct import Struct
 from typing import Any, LiteralString, Self, cast
 
@@ -10,9 +9,9 @@ import psycopg
 from eventsourcing.persistence import IntegrityError
 from sqlalchemy import Connection, Engine, exc
 
+from ledger import marks
 from ledger.bytea_array import ByteaArray
 from ledger.dialect import LOCK_TIMEOUT_S, EventRow, Lock, OnWait
-from ledger.ids import ID_BYTES
 
 # Locks of this ledger alone, though a database may hold several, each in its schema.
 _LOCK = "SELECT pg_advisory_xact_lock(%s::bigint << 32 | 'events'::regclass::oid::bigint)"
@@ -47,22 +46,6 @@ _STANDING = """
     SELECT found.* FROM unnest(%b::bytea[]) AS asked (id) CROSS JOIN LATERAL
         (SELECT originator_id, topic, state FROM events WHERE originator_id = asked.id LIMIT 1) AS found"""
 
-# A connection's own row among the denials that are counted. Nobody else writes it, nor does the connection
-# once a commit has failed, so what that wrote stands. What is indexed changes seldom, as that is dear.
-_MARK = """
-    INSERT INTO denied_uses (stream_id, ends_at, count, first_at, last_at, state)
-    VALUES (%(name)b, %(ends_at)s, 0, %(number)s, 0, '')
-    ON CONFLICT (stream_id) DO UPDATE SET first_at = excluded.first_at,
-        ends_at = CASE WHEN denied_uses.ends_at - %(now)s < %(least)s
-                       THEN excluded.ends_at ELSE denied_uses.ends_at END"""
-_MARKED = "SELECT first_at FROM denied_uses WHERE stream_id = %(name)b"
-_UNMARK = "DELETE FROM denied_uses WHERE stream_id = %(name)b"
-# How long whoever could not record is expected to try again at most.
-_LEAST_KEPT_US = 24 * 3600 * 1_000_000
-_KEPT_US = 2 * _LEAST_KEPT_US
-# While a backup reads, a row is looked for among all that it has been.
-_WRITTEN_MOST = 500
-
 _DAMAGED_REMEDY = "the database is damaged; restore it from a backup"
 _REMEDIES = {
     "23505": "a place is taken already",
@@ -80,7 +63,6 @@ _REMEDIES = {
     "55P03": f"another process held the ledger for {LOCK_TIMEOUT_S} seconds; try again",
 }
 _LOST = ("08", "57P")
-_MARKS = "marks"
 _DAMAGED = ("XX001", "XX002")
 
 _GUARDS = (
@@ -141,7 +123,7 @@ class Postgresql:
         except BaseException:
             if in_doubt:
                 # Its mark is left as it is, should the connection live on.
-                info.pop(_MARKS, None)
+                marks.give_up(info)
             raise
 
     def append(self, connection: Connection, first: int, rows: Sequence[EventRow], on_wait: OnWait) -> None:
@@ -174,23 +156,13 @@ class Postgresql:
         connection.exec_driver_sql("SELECT pg_catalog.pg_logical_emit_message(true, 'keyledger', '')")
 
     def touch(self, connection: Connection, now: int) -> bytes:
-        name, _ = self.mark(connection, now)
-        return name
+        return marks.leave(connection, now).name
 
-    def mark(self, connection: Connection, now: int) -> tuple[bytes, int]:
-        name, number = connection.info.get(_MARKS) or (token_bytes(ID_BYTES), 0)
-        if number == _WRITTEN_MOST:
-            # What was answered is asked for by nobody.
-            connection.exec_driver_sql(_UNMARK, {"name": name})
-            name, number = token_bytes(ID_BYTES), 0
-        connection.info[_MARKS] = mark = (name, number + 1)
-        values = {"name": name, "number": number + 1, "ends_at": now + _KEPT_US}
-        connection.exec_driver_sql(_MARK, values | {"now": now, "least": _LEAST_KEPT_US})
-        return mark
+    def mark(self, connection: Connection, now: int) -> marks.Mark:
+        return marks.leave(connection, now)
 
     def was_committed(self, connection: Connection, mark: object) -> bool:
-        name, number = cast("tuple[bytes, int]", mark)
-        return connection.exec_driver_sql(_MARKED, {"name": name}).scalar() == number
+        return marks.stands(connection, cast("marks.Mark", mark))
 
     def select_each(self, connection: Connection, query: str, values: Sequence[object]) -> Sequence[Any]:
         driver: psycopg.Connection[Any] = cast("Any", connection.connection.driver_connection)

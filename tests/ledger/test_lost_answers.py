@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from sqlalchemy import Connection
 
-from ledger import postgresql
+from ledger import marks as marking
 from ledger.check import Hearing, Records
 from ledger.errors import LedgerUnavailable
 from ledger.events import KeyUseDenied
@@ -159,7 +159,7 @@ def test_an_earlier_try_is_known_for_a_day_though_others_tell_what_is_over(
 def test_a_connection_leaves_one_mark_and_none_that_was_written_very_often(
     world: World, revoked: CreatedKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql, "_WRITTEN_MOST", 2)
+    monkeypatch.setattr(marking, "_WRITTEN_MOST", 2)
     for number in range(5):
         heard = hearing(world, revoked)
         for tries in range(1 + number % 2):
