@@ -31,13 +31,10 @@ def reader_of(kind: type[T]) -> Callable[..., Awaitable[T]]:
     may_be_left_out = is_optional(kind)
 
     async def read(request: Request, desk: DeskAtHand) -> T:
-        if not may_be_left_out:
-            _require_json(request)
         raw = await read_body(request, desk.settings.limits.body)
-        if may_be_left_out:
-            if not raw:
-                return kind()
-            _require_json(request)
+        if may_be_left_out and not raw:
+            return kind()
+        _require_json(request)
         try:
             return decoder.decode(raw)
         except msgspec.ValidationError as error:
